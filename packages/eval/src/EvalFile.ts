@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as BatchSource from "@effect-noukai/batch/BatchSource"
+import { rowOptions } from "@effect-noukai/sdk/internal/runOptions"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as JSONSchema from "effect/JSONSchema"
@@ -38,7 +39,7 @@ const Value = anything(
 const Version = Schema.Union(Schema.Literal("production", "draft"), Ranges.within(Ranges.count))
 
 const inputFields = Record.fromIterableWith(
-  ["message", "parameters", "messages", "attachments", "blockOverrides", "snapshots", "$case", "$run"],
+  [...rowOptions, "$case", "$run"],
   (name) => [name, anything("Any value, or a template.")]
 )
 

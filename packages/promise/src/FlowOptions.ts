@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { FieldOf, QueuedOption } from "@effect-noukai/sdk/internal/runOptions"
 import type { ToolHandler } from "./Tool.js"
 import type { Tool } from "./TypedTool.js"
 
@@ -71,7 +72,7 @@ export interface ExecuteOptions {
 export interface ExecuteAsyncOptions extends
   Pick<
     ExecuteOptions,
-    "message" | "parameters" | "blockOverrides" | "trace" | "version" | "timeout" | "signal" | "sessionId"
+    FieldOf<QueuedOption> | "version" | "timeout" | "signal" | "sessionId"
   >
 {}
 

@@ -3,7 +3,14 @@
  *
  * @since 0.1.0
  */
-import type { ChatMessage } from "./FlowOptions.js"
+import type { RepeatedField } from "@effect-noukai/sdk/internal/runOptions"
+import type { ChatMessage, ExecuteOptions } from "./FlowOptions.js"
+
+/** The fields that each request of a run has. */
+interface RunFields extends Omit<Pick<ExecuteOptions, RepeatedField>, "attachments" | "tools"> {
+  attachments?: Record<string, unknown>[]
+  tools?: Record<string, unknown>[]
+}
 
 /**
  * The body of `POST …/execute`.
@@ -11,21 +18,15 @@ import type { ChatMessage } from "./FlowOptions.js"
  * @since 0.1.0
  * @category models
  */
-export interface ExecuteRequest {
+export interface ExecuteRequest extends RunFields {
   message?: string | null
   messages?: ChatMessage[]
-  parameters?: Record<string, unknown>
-  blockOverrides?: Record<string, Record<string, unknown>>
-  attachments?: Record<string, unknown>[]
-  tools?: Record<string, unknown>[]
-  toolChoice?: unknown
   /** Resumes this run, together with `pausedAtStep` and `toolCallMessages`. */
   executionId?: string
   pausedAtStep?: string
   iterationsUsed?: number
   toolCallMessages?: Record<string, unknown>[]
   accumulatedOutputs?: Record<string, unknown>
-  trace?: boolean
 }
 
 /**
@@ -34,19 +35,13 @@ export interface ExecuteRequest {
  * @since 0.1.0
  * @category models
  */
-export interface StepRequest {
+export interface StepRequest extends RunFields {
   executionId?: string
   stepIndex?: number
   accumulatedOutputs?: Record<string, unknown>
   message?: string | null
-  parameters?: Record<string, unknown>
-  attachments?: Record<string, unknown>[]
   inputOverrides?: Record<string, unknown>
-  blockOverrides?: Record<string, Record<string, unknown>>
   runRemaining?: boolean
-  tools?: Record<string, unknown>[]
-  toolChoice?: unknown
   toolCallMessages?: Record<string, unknown>[]
   iterationsUsed?: number
-  trace?: boolean
 }

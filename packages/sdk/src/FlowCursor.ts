@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { absentable, KeptObject } from "./internal/core/json.js"
+import { forNames, plainRepeated } from "./internal/core/runOptions.js"
 
 const ToolCalls = Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, arguments: Schema.String }))
 
@@ -104,6 +105,8 @@ export interface FlowCursor extends Schema.Schema.Type<typeof flowCursorSchema> 
  */
 export const FlowCursor: Schema.Schema<FlowCursor, Schema.Schema.Encoded<typeof flowCursorSchema>> = flowCursorSchema
 
+const plainFields = forNames(plainRepeated, () => absentable(Schema.Unknown))
+
 const pausedStateSchema = Schema.Struct({
   version: Schema.Literal(1),
   /** `org/project/slug` */
@@ -122,11 +125,11 @@ const pausedStateSchema = Schema.Struct({
   sessionId: absentable(Schema.String),
   /** The number of calls of the tool handler before this pause. */
   rounds: Schema.NonNegativeInt,
+  ...plainFields,
   parameters: absentable(Schema.Unknown),
   blockOverrides: absentable(KeptObject),
   attachments: absentable(Schema.Array(Schema.Unknown)),
   tools: absentable(Schema.Array(Schema.Unknown)),
-  toolChoice: absentable(Schema.Unknown),
   trace: Schema.Boolean,
   /** The place of a run that is walked step by step. */
   steps: absentable(Schema.Struct({

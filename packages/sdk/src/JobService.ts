@@ -13,6 +13,7 @@ import type { ExecuteOptions, OnceOptions, ParametersInput } from "./Execution.j
 import type { AnyParameters, FlowRef } from "./Flow.js"
 import { withFiber } from "./internal/core/fiber.js"
 import { invalid, type RefusalFacts } from "./internal/core/makeError.js"
+import type { QueuedOption } from "./internal/core/runOptions.js"
 import { monotonic, toMillis } from "./internal/core/time.js"
 import * as JobHandle from "./internal/jobs/jobHandle.js"
 import { type HttpService, resolveFlow, totalTimeout } from "./internal/operations/operations.js"
@@ -138,7 +139,7 @@ export class JobService extends Context.Tag("@effect-noukai/sdk/JobService")<Job
  * @category options
  */
 export interface SubmitOptions
-  extends CallOptions, Pick<ExecuteOptions, "message" | "blockOverrides" | "snapshots" | "version" | "sessionId">
+  extends CallOptions, Pick<ExecuteOptions, Exclude<QueuedOption, "parameters"> | "version" | "sessionId">
 {
   /** The limit of the submission with its attempts, not of the run. Default: the client's, none. */
   readonly timeout?: Duration.DurationInput | undefined
@@ -218,8 +219,7 @@ const submitted = <B extends SubmitInput, More extends { readonly reused?: boole
     const call = { http, method, address, addressText, options: input, total: undefined, maxCostUsd: undefined }
     const costs = RunCosts.of(fiber, call)
     const post = (parameters: unknown) => {
-      const { blockOverrides, message, snapshots: trace = false } = input
-      const body = { message, parameters, blockOverrides, trace }
+      const body = RunInput.submittedFields(input, parameters)
       const reserve = costs?.reserve(undefined)
       const request = { method, flow: address, version, sessionId, options: input, progress, reserve, body }
       const facts = { method, flow: addressText, executionId: () => undefined }

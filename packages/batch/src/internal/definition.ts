@@ -1,8 +1,9 @@
 /** The definition of a batch, and the rows of a source as its rows. */
 import { Flow, NoukaiConfig } from "@effect-noukai/sdk"
-import type { ExecuteInput } from "@effect-noukai/sdk/Execution"
+import type { ExecuteOptions } from "@effect-noukai/sdk/Execution"
 import type { AnyParameters, FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
 import { withoutDigits } from "@effect-noukai/sdk/internal/plainJson"
+import { forNames, type QueuedOption, rowOptions, unqueuedFields } from "@effect-noukai/sdk/internal/runOptions"
 import { misnamed, type Names } from "@effect-noukai/sdk/Kit"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -179,25 +180,7 @@ const ofTarget = "which is of the batch: make the batch with `target` for rows w
 const ofRequests = "which the queue does not take: make the batch with operation \"execute\""
 
 /** The fields of the input of any row, beside its parameters. */
-export interface CommonInput {
-  /** The user's message. */
-  readonly message?: string | undefined
-  /** Fields to override, by step id. */
-  readonly blockOverrides?: { readonly [stepId: string]: { readonly [field: string]: unknown } } | undefined
-  /** Asks the server to keep the inputs and outputs of the run's steps ("snapshots"). Default: false. */
-  readonly snapshots?: boolean | undefined
-}
-
-type Input = CommonInput & Pick<ExecuteInput, "parameters" | "messages" | "attachments">
-
-const inputNames: Names<Input> = {
-  parameters: true,
-  message: true,
-  blockOverrides: true,
-  snapshots: true,
-  messages: true,
-  attachments: true
-}
+export interface CommonInput extends Pick<ExecuteOptions, Exclude<QueuedOption, "parameters">> {}
 
 const refused: { readonly [field: string]: string } = {
   tools: ofBatch,
@@ -208,7 +191,10 @@ const refused: { readonly [field: string]: string } = {
 }
 
 /** The fields that a row's input cannot have, with the reason. */
-const refusals = { execute: refused, jobs: { ...refused, messages: ofRequests, attachments: ofRequests } }
+const refusals = {
+  execute: refused,
+  jobs: { ...forNames(unqueuedFields, () => ofRequests), ...refused }
+}
 
 /** The reason why an object whose fields have known names is wrong. */
 const wrongName = (whole: string, given: object, names: Parameters<typeof misnamed>[2]): string | undefined => {
@@ -225,7 +211,7 @@ const refusedField = (operation: Operation, input: object): string | undefined =
       return `its input has ${field}, ${reason}`
     }
   }
-  const names = Object.keys(inputNames).filter((name) => !Object.hasOwn(fields, name))
+  const names = rowOptions.filter((name) => !Object.hasOwn(fields, name))
   return wrongName("its input", input, Object.fromEntries(names.map((name) => [name, true])))
 }
 

@@ -32,8 +32,6 @@ const storeOf = (count: number): Runs.Runs => {
         messages: [],
         parameters: {},
         blockOverrides: {},
-        tools: undefined,
-        toolChoice: undefined,
         trace: false
       }
     }, (executionId) => ({

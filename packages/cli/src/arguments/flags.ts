@@ -39,8 +39,6 @@ export const parameter = (does: string) =>
 
 export const flowVersion = Options.withAlias(optional("flow-version", "Run production, draft or a number."), "version")
 
-export const snapshots = flag("snapshots", "Store inputs and outputs of all steps.")
-
 /** The flags of all commands: how much is printed, and how. */
 export const voice = {
   quiet: Options.withAlias(flag("quiet", "Print only the result."), "q"),

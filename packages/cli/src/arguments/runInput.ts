@@ -1,12 +1,42 @@
 /** The input of a run, from flags and arguments. */
+import type { ExecuteOptions } from "@effect-noukai/sdk/Execution"
+import { flagOf, type Kind, kindOf, type SimpleOption } from "@effect-noukai/sdk/internal/runOptions"
 import * as Args from "@effect/cli/Args"
 import type * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import type * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Record from "effect/Record"
+import * as Struct from "effect/Struct"
 import { type UsageError, wrong } from "../exit/CommandError.js"
 import { Terminal } from "../terminal/Terminal.js"
-import { argument, flowVersion, optional, parameter, snapshots } from "./flags.js"
+import { argument, flag, flowVersion, oneOf, optional, parameter, whole } from "./flags.js"
 import * as Values from "./values.js"
+
+/** The help of the flags of options whose values have a kind. The message is an argument. */
+const helps: { readonly [K in Exclude<SimpleOption, "message">]: string } = {
+  snapshots: "Store inputs and outputs of all steps."
+}
+
+const flagOfKind = (name: string, kind: Kind, does: string): Options.Options<unknown> =>
+  kind === "flag"
+    ? Options.map(flag(name, does), (isSet) => isSet || undefined)
+    : Options.map(
+      kind === "text"
+        ? optional(name, does)
+        : kind === "count"
+        ? whole(name, does)
+        : Options.optional(oneOf(name, kind as Arr.NonEmptyReadonlyArray<string>, does)),
+      Option.getOrUndefined<string | number>
+    )
+
+/** The flags of options whose values have a kind. */
+export const simpleFlags = Record.map(helps, (does, name) => flagOfKind(flagOf(name), kindOf(name), does))
+
+/** The options that {@link simpleFlags} set. The SDK checks them. */
+export const simpleOf = (flags: Command.Command.ParseConfig<typeof simpleFlags>) =>
+  Struct.pick(flags, ...Struct.keys(helps)) as Pick<ExecuteOptions, keyof typeof helps>
 
 /** The flags and arguments of a command that begins a run. */
 export const runFlags = {
@@ -15,7 +45,7 @@ export const runFlags = {
   parameter: parameter("Set a parameter: key=text or key:=JSON. Repeatable."),
   parameters: optional("params", "Read parameters from this JSON file; - reads stdin."),
   version: flowVersion,
-  snapshots
+  ...simpleFlags
 }
 
 type RunFlags = Command.Command.ParseConfig<typeof runFlags>
@@ -56,5 +86,5 @@ export const runInput = Effect.fnUntraced(function*(
   if (message !== undefined && parameters !== undefined && Object.hasOwn(parameters, "message")) {
     return yield* wrong("give the message once: the parameter \"message\" sets it too")
   }
-  return { message, parameters, version, snapshots: flags.snapshots || undefined }
+  return { message, parameters, version, ...simpleOf(flags) }
 })

@@ -35,8 +35,6 @@ const start = (runs: Runs.Runs, sessionId?: string): Runs.Run => {
       messages: [],
       parameters: {},
       blockOverrides: {},
-      tools: undefined,
-      toolChoice: undefined,
       trace: false
     }
   }, (id) => ({ ...entry(id) }))

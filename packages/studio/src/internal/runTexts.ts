@@ -1,19 +1,21 @@
 /** A run to begin, as a command and as a program. The page makes these texts of its form, so nothing of Effect is here. */
 import { digitsAt, digitsWithin } from "@effect-noukai/sdk/internal/plainJson"
+import { flagOf, type SimpleOption, simpleOptions } from "@effect-noukai/sdk/internal/runOptions"
 import type { Source } from "../RunsApi.js"
 import { exactJson, serverFlags, shellWord } from "./text.js"
 
+/** The options of a run whose values have a kind. */
+type Simple = { readonly [N in SimpleOption]?: unknown }
+
 /** The flow and the input of a run. */
-export interface RunInput {
+export interface RunInput extends Simple {
   readonly flow: string
-  readonly message?: unknown
   readonly parameters?: unknown
   readonly attachments?: unknown
   /** `production`, `draft` or a number. Absent: production. */
   readonly version?: string | undefined
   readonly maxCostUsd?: string | undefined
   readonly inputOverrides?: { readonly [stepId: string]: unknown } | undefined
-  readonly snapshots?: boolean | undefined
 }
 
 /** The version of a run as a request names it. */
@@ -65,9 +67,17 @@ const areAssignments = (fields: Fields): boolean =>
 
 const attachmentsOf = (value: unknown): ReadonlyArray<Fields> => Array.isArray(value) ? value.filter(isFields) : []
 
+/** The flag of an option whose values have a kind. */
+const flagged = (name: SimpleOption, value: unknown): ReadonlyArray<string> =>
+  value === undefined || value === false
+    ? []
+    : value === true
+    ? [`--${flagOf(name)}`]
+    : [`--${flagOf(name)}`, shellWord(String(value))]
+
 /** The `noukai` command that begins the run. */
 export const commandOf = (server: Pick<Source, "address" | "kind">, input: RunInput): Command => {
-  const { attachments, flow, inputOverrides = {}, maxCostUsd, message, parameters, snapshots = false, version } = input
+  const { attachments, flow, inputOverrides = {}, maxCostUsd, message, parameters, version } = input
   const images = attachmentsOf(attachments)
   const fields = isFields(parameters) ? parameters : {}
   const text = typeof message === "string" ? message : undefined
@@ -79,7 +89,7 @@ export const commandOf = (server: Pick<Source, "address" | "kind">, input: RunIn
     ...images.flatMap(({ mime_type, url }) => ["--attach", shellWord(`${String(mime_type)}=${String(url)}`)]),
     ...assignments("--input-override", inputOverrides),
     ...maxCostUsd === undefined ? [] : ["--max-cost", shellWord(maxCostUsd)],
-    ...snapshots ? ["--snapshots"] : [],
+    ...simpleOptions.flatMap((name) => name === "message" ? [] : flagged(name, input[name])),
     ...version === undefined || version === "production" ? [] : ["--flow-version", shellWord(version)],
     ...serverFlags(server)
   ]

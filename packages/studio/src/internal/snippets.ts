@@ -1,6 +1,8 @@
 /** A run of the same flow with the same input, as text to copy. */
 import { digitsOf, digitsWithin, withDigits } from "@effect-noukai/sdk/internal/plainJson"
+import { fieldOf, runFieldNames, simpleOptions } from "@effect-noukai/sdk/internal/runOptions"
 import * as Predicate from "effect/Predicate"
+import * as Struct from "effect/Struct"
 import type { Run, Snippets, Source } from "../RunsApi.js"
 import type { StoredRun } from "../StudioSource.js"
 import { commandOf, programOf, versionOf } from "./runTexts.js"
@@ -15,25 +17,13 @@ interface Input {
   readonly notes: ReadonlyArray<string>
 }
 
-/** The parts of a request that say what a run is about. The others are of its session, its steps or its transport. */
-const told = [
-  "message",
-  "messages",
-  "parameters",
-  "blockOverrides",
-  "attachments",
-  "tools",
-  "toolChoice",
-  "trace"
-] as const
-
 const isEmpty = (value: unknown): boolean =>
   value === undefined || value === null || (typeof value === "object" && Object.keys(value).length === 0)
 
 const inputOf = ({ request, trace }: StoredRun): Input => {
   if (request !== undefined) {
     return {
-      body: Object.fromEntries(told.flatMap((name) => isEmpty(request[name]) ? [] : [[name, request[name]]])),
+      body: Object.fromEntries(runFieldNames.flatMap((name) => isEmpty(request[name]) ? [] : [[name, request[name]]])),
       notes: []
     }
   }
@@ -75,14 +65,15 @@ export const snippets = (mask: Mask) => (given: Server, stored: StoredRun): Snip
   const { notes, ...input } = inputOf(stored)
   // before a secret is quoted for a shell
   const { body, run, source } = maskedValue(mask, { ...input, run: stored.run, source: given })
-  const { attachments, message, parameters, trace, ...others } = body
+  const { attachments, parameters } = body
+  const simple = Object.fromEntries(simpleOptions.map((name) => [name, body[fieldOf(name)]]))
+  const others = Struct.omit(body, ...simpleOptions.map(fieldOf), "attachments", "parameters")
   const again = {
     flow: run.flow,
-    message,
+    ...simple,
     parameters,
     attachments,
-    version: versionOf(run.version),
-    ...trace === true && { snapshots: true }
+    version: versionOf(run.version)
   }
   const { command, notes: missing } = commandOf(source, again)
   const names = Object.keys(others)

@@ -3,13 +3,17 @@ import * as Batch from "@effect-noukai/batch/Batch"
 import * as Flow from "@effect-noukai/sdk/Flow"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { type simpleFlags, simpleOf } from "../../arguments/runInput.js"
 import * as Values from "../../arguments/values.js"
 import { type UsageError, wrong } from "../../exit/CommandError.js"
 import { Settings } from "../../settings/Settings.js"
 import type { DefinedFlags } from "./flags.js"
 
 /** The flags that map a row to its run. */
-export type Mapping = Pick<DefinedFlags, "key" | "messageField" | "messageTemplate" | "parameter" | "snapshots">
+export type Mapping = Pick<
+  DefinedFlags,
+  "key" | "messageField" | "messageTemplate" | "parameter" | keyof typeof simpleFlags
+>
 
 type Fields = { readonly [field: string]: unknown }
 
@@ -84,7 +88,7 @@ export const rowInput = Effect.fnUntraced(function*(flags: Mapping) {
       return String(key)
     },
     input: (row: unknown): Batch.JobInput => ({
-      snapshots: flags.snapshots || undefined,
+      ...simpleOf(flags),
       ...message !== undefined && { message: message(row) },
       ...isWhole
         ? { parameters: Object.fromEntries(Object.keys(fieldsOf(row)).map((field) => [field, valueOf(row, field)])) }

@@ -5,17 +5,8 @@ import * as Options from "@effect/cli/Options"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import {
-  argument,
-  flow,
-  flowVersion,
-  oneOf,
-  optional,
-  parameter,
-  repeated,
-  snapshots,
-  whole
-} from "../../arguments/flags.js"
+import { argument, flow, flowVersion, oneOf, optional, parameter, repeated, whole } from "../../arguments/flags.js"
+import { simpleFlags } from "../../arguments/runInput.js"
 import * as Values from "../../arguments/values.js"
 import { wrong } from "../../exit/CommandError.js"
 import type { InputOf } from "../leaf.js"
@@ -57,7 +48,7 @@ export const defined = {
     "jobs"
   ),
   version: flowVersion,
-  snapshots
+  ...simpleFlags
 }
 
 export type DefinedFlags = InputOf<typeof defined>

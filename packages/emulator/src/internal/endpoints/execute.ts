@@ -15,9 +15,9 @@ import type { State } from "../state.js"
 import type { Caller } from "../store/accounts.js"
 import type { Run } from "../store/runs.js"
 import { checkAnswered } from "../wire/toolConversation.js"
-import { decoder, ExecuteBody } from "./requestBody.js"
+import { decoder, ExecuteBody, runInputOf } from "./requestBody.js"
 import * as Checks from "./requestChecks.js"
-import { gone, messageOf, startRun } from "./runRow.js"
+import { gone, startRun } from "./runRow.js"
 
 const decode = decoder(ExecuteBody)
 
@@ -74,16 +74,7 @@ const fresh = (
       trigger: "execute",
       sessionId,
       size,
-      input: {
-        message: messageOf(body.message, body.messages),
-        messages: body.messages ?? [],
-        parameters: body.parameters ?? {},
-        blockOverrides: body.blockOverrides ?? {},
-        tools: body.tools,
-        toolChoice: body.toolChoice,
-        attachments: body.attachments,
-        trace: body.trace ?? false
-      }
+      input: runInputOf(body)
     })
     return wholeRun(run, tree)
   })

@@ -5,14 +5,15 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Struct from "effect/Struct"
 import { type ApiError, coded, invalid, refuse } from "../apiError.js"
 import { refOf } from "../flow/flows.js"
 import { type Endpoint, json } from "../server/endpoint.js"
 import type { Route } from "../server/router.js"
 import type { State } from "../state.js"
-import { decoder, JobBody } from "./requestBody.js"
+import { decoder, JobBody, runInputOf } from "./requestBody.js"
 import * as Checks from "./requestChecks.js"
-import { gone, messageOf, startRun } from "./runRow.js"
+import { gone, startRun } from "./runRow.js"
 
 const decode = decoder(JobBody)
 
@@ -56,16 +57,8 @@ export const makeSubmit = (state: State): Endpoint<Route<"submitJob">> => ({ bod
       sessionId,
       size,
       rowDelay: plan.rowDelayMs ?? state.jobRowDelay,
-      input: {
-        message: messageOf(request.message, undefined),
-        messages: [],
-        parameters: request.parameters ?? {},
-        blockOverrides: request.blockOverrides ?? {},
-        tools: undefined,
-        // no caller can answer the tool calls of a job
-        toolChoice: "none",
-        trace: request.trace ?? false
-      }
+      // no caller can answer the tool calls of a job
+      input: runInputOf({ ...Struct.omit(request, "attachments", "tools"), toolChoice: "none" })
     })
     of(run)
     if (!(yield* state.jobs.submit(run, plan.cancelAfterMs))) {

@@ -9,6 +9,7 @@
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
 import type { Json } from "../../Flow.js"
 import { type ApiError, invalid } from "../apiError.js"
 import { isObject, type JsonObject } from "../json.js"
@@ -59,18 +60,65 @@ const counter = Schema.optionalWith(
   { exact: true }
 )
 
-const shared = {
+/** The fields that describe a run. */
+const described = {
   message: field(isText, rules.text),
   parameters: field(isObject, rules.object),
   blockOverrides: field(isObjectOfObjects, rules.objects),
   attachments: field(isList, rules.list),
   tools: field(isList, rules.list),
   toolChoice: field(isToolChoice, rules.toolChoice),
-  trace: field(isFlag, rules.flag),
+  trace: field(isFlag, rules.flag)
+}
+
+const shared = {
+  ...described,
   executionId: field(isText, rules.text),
   iterationsUsed: counter,
   toolCallMessages: field(isListOfObjects, rules.listOfObjects),
   accumulatedOutputs: field(isObject, rules.object)
+}
+
+type Described = Schema.Struct.Type<typeof described>
+
+/** The input of the request that starts a run. */
+export interface RunInput extends Omit<Described, "message"> {
+  readonly message: string | null
+  readonly messages: ReadonlyArray<Json>
+  readonly parameters: JsonObject
+  readonly blockOverrides: { readonly [stepId: string]: JsonObject }
+  readonly trace: boolean
+}
+
+/** The text of `message`, or of the last of `messages`. */
+const messageOf = (
+  message: string | undefined,
+  messages: ReadonlyArray<JsonObject>
+): string | null => {
+  if (message !== undefined) return message
+  const content = messages.at(-1)?.content
+  return typeof content === "string" ? content : null
+}
+
+const descriptionOf = (body: Described): Described => Struct.pick(body, ...Struct.keys(described))
+
+/** The input of a run that a request starts. */
+export const runInputOf = (body: Described & { readonly messages?: ReadonlyArray<JsonObject> }): RunInput => {
+  const { blockOverrides = {}, message, messages = [], parameters = {}, trace = false, ...others } = body
+  return {
+    ...descriptionOf(others),
+    message: messageOf(message, messages),
+    messages,
+    parameters,
+    blockOverrides,
+    trace
+  }
+}
+
+/** The input of a run after a later request. The run keeps its message, parameters and attachments. */
+export const laterInputOf = (known: RunInput, body: Described): RunInput => {
+  const { attachments: _, blockOverrides = {}, message: __, parameters: ___, ...others } = body
+  return { ...known, ...descriptionOf(others), blockOverrides }
 }
 
 export const ExecuteBody = Schema.Struct({

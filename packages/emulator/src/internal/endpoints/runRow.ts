@@ -2,7 +2,6 @@
 import * as Either from "effect/Either"
 import type { CaptureMode } from "../../Flow.js"
 import { type ApiError, refuse } from "../apiError.js"
-import type { JsonObject } from "../json.js"
 import type { State } from "../state.js"
 import type { Caller } from "../store/accounts.js"
 import { type NewRun, projectOf, type Run } from "../store/runs.js"
@@ -14,16 +13,6 @@ import { type NewRun, projectOf, type Run } from "../store/runs.js"
  */
 const captureOf = (configured: CaptureMode, trace: boolean): CaptureMode =>
   trace && configured === "metadata_only" ? "full" : configured
-
-/** The text of `message`, or of the last of `messages`. */
-export const messageOf = (
-  message: string | undefined,
-  messages: ReadonlyArray<JsonObject> | undefined
-): string | null => {
-  if (message !== undefined) return message
-  const content = messages?.at(-1)?.content
-  return typeof content === "string" ? content : null
-}
 
 export interface RunStart extends Pick<NewRun, "tree" | "trigger" | "input" | "sessionId" | "size"> {
   /** The time in ms before readers see the row. */

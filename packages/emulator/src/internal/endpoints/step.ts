@@ -16,11 +16,11 @@ import type { JsonObject } from "../json.js"
 import type { Endpoint } from "../server/endpoint.js"
 import type { Route } from "../server/router.js"
 import type { State } from "../state.js"
-import type { Run, RunInput } from "../store/runs.js"
+import type { Run } from "../store/runs.js"
 import { checkAnswered } from "../wire/toolConversation.js"
-import { decoder, StepBody } from "./requestBody.js"
+import { decoder, laterInputOf, type RunInput, runInputOf, StepBody } from "./requestBody.js"
 import * as Checks from "./requestChecks.js"
-import { gone, messageOf, startRun } from "./runRow.js"
+import { gone, startRun } from "./runRow.js"
 
 const decode = decoder(StepBody)
 
@@ -58,16 +58,7 @@ const firstRequest = (
       trigger: "step",
       sessionId,
       size,
-      input: {
-        message: messageOf(body.message, undefined),
-        messages: [],
-        parameters: body.parameters ?? {},
-        blockOverrides: body.blockOverrides ?? {},
-        tools: body.tools,
-        toolChoice: body.toolChoice,
-        attachments: body.attachments,
-        trace: body.trace ?? false
-      }
+      input: runInputOf(body)
     })
     return { run, tree, resume: undefined, first: true, outputs: {} }
   })
@@ -143,15 +134,7 @@ const laterRequest = (
     if (Either.isLeft(state.accounts.mayStart(tree.org))) {
       return yield* refuse(402, "CREDITS_EXHAUSTED", "The credits ran out during the run.")
     }
-    // the row keeps message and parameters. Every request sends the rest
-    const { input: known } = run
-    const input: RunInput = {
-      ...known,
-      blockOverrides: body.blockOverrides ?? {},
-      tools: body.tools ?? known.tools,
-      toolChoice: body.toolChoice ?? known.toolChoice,
-      trace: body.trace ?? known.trace
-    }
+    const input = laterInputOf(run.input, body)
     const resume = messages &&
       (yield* resumeOf(state, run, tree.steps[index]!, input, messages, body.iterationsUsed ?? 0))
     run.input = input

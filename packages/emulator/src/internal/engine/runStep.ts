@@ -16,6 +16,7 @@ import {
   type StepFailure,
   Tokens
 } from "../../Flow.js"
+import type { RunInput } from "../endpoints/requestBody.js"
 import type { Tree } from "../flow/flows.js"
 import { render, renderText, type TemplateScope } from "../flow/template.js"
 import { errorText, isObject, type JsonObject } from "../json.js"
@@ -23,7 +24,7 @@ import type { Accounts } from "../store/accounts.js"
 import type { StepRecord } from "../store/history.js"
 import type { Ledger } from "../store/ledger.js"
 import * as Money from "../store/money.js"
-import type { Run, RunInput } from "../store/runs.js"
+import type { Run } from "../store/runs.js"
 import * as Snapshots from "../store/snapshots.js"
 import { giveWay, millis, takeTime, turn } from "../time/time.js"
 import { type WireEvent, wireEvent } from "../wire/wireEvent.js"

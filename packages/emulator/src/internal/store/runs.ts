@@ -4,24 +4,13 @@
  */
 import type { RunEntry } from "../../EmulatorLedger.js"
 import type { CaptureMode, Json } from "../../Flow.js"
+import type { RunInput } from "../endpoints/requestBody.js"
 import type { FlowSummary, Tree } from "../flow/flows.js"
 import type { Message, WireToolCall } from "../wire/toolConversation.js"
 import { EventLog, StepLog } from "./history.js"
 import type { Ids } from "./ids.js"
 import type { OpenEntry } from "./ledger.js"
 import * as Snapshots from "./snapshots.js"
-
-/** The input of the request that starts a run. */
-export interface RunInput {
-  readonly message: string | null
-  readonly messages: ReadonlyArray<Json>
-  readonly parameters: { readonly [name: string]: Json }
-  readonly blockOverrides: { readonly [stepId: string]: { readonly [field: string]: Json } }
-  readonly tools: ReadonlyArray<Json> | undefined
-  readonly toolChoice: Json | undefined
-  readonly attachments?: ReadonlyArray<Json> | undefined
-  readonly trace: boolean
-}
 
 /** The point where a run waits for tool results. */
 export interface Pause {
@@ -38,24 +27,15 @@ export type RunStatus = "pending" | "running" | "completed" | "failed" | "cancel
 export type Trigger = "execute" | "step" | "job"
 
 /** The input of a run that no further request can continue. */
-const noInput: RunInput = {
-  message: null,
-  messages: [],
-  parameters: {},
-  blockOverrides: {},
-  tools: undefined,
-  toolChoice: undefined,
-  trace: false
-}
+const noInput: RunInput = { message: null, messages: [], parameters: {}, blockOverrides: {}, trace: false }
+
+const isEmpty = (value: Json): boolean => typeof value === "object" && value !== null && Object.keys(value).length === 0
 
 /** The fields of an input that repeat it in another run. */
-const requestOf = (
-  { attachments = [], blockOverrides, message, messages, parameters, tools, toolChoice, trace }: RunInput
-): Json => ({
+const requestOf = ({ message, messages, parameters, toolChoice, tools, trace, ...others }: RunInput): Json => ({
   ...(messages.length > 0 ? { messages } : message === null ? {} : { message }),
   parameters,
-  ...(attachments.length > 0 ? { attachments } : {}),
-  ...(Object.keys(blockOverrides).length > 0 ? { blockOverrides } : {}),
+  ...Object.fromEntries(Object.entries(others).filter(([, value]) => !isEmpty(value))),
   ...(tools === undefined ? {} : { tools }),
   ...(tools === undefined || toolChoice === undefined ? {} : { toolChoice }),
   ...(trace ? { trace } : {})

@@ -1,8 +1,15 @@
 /** Translates options into inputs of the SDK, which checks them. */
-import type { Attachment, EventsInput, ExecuteInput, ExecuteOnceInput, Message } from "@effect-noukai/sdk/Execution"
+import type { Attachment, EventsInput, ExecuteInput, ExecuteOnceInput } from "@effect-noukai/sdk/Execution"
 import type { AnyParameters } from "@effect-noukai/sdk/Flow"
+import {
+  forNames,
+  type PlainOption,
+  plainOptions,
+  plainQueued,
+  runFieldNames,
+  unqueuedFields
+} from "@effect-noukai/sdk/internal/runOptions"
 import type { SubmitInput, SubmitOnceInput } from "@effect-noukai/sdk/JobService"
-import type { ToolChoice } from "@effect-noukai/sdk/Tools"
 import type {
   EventsOptions,
   ExecuteAsyncOnceOptions,
@@ -19,17 +26,10 @@ import { attachmentsOf } from "./attachments.js"
 
 /** Also of `executeAsync`, which refuses the options that the queue does not take. */
 export const executeNames: Names<ExecuteOptions> = {
-  message: true,
-  messages: true,
-  parameters: true,
-  blockOverrides: true,
-  attachments: true,
-  tools: true,
-  toolChoice: true,
+  ...forNames(runFieldNames, () => true as const),
   toolHandler: true,
   maxToolRounds: true,
   maxCostUsd: true,
-  trace: true,
   version: true,
   timeout: true,
   signal: true,
@@ -60,15 +60,17 @@ export const eventsNames: Names<ExecuteOptions & EventsOptions> = {
 const given = <A>(value: A | null | undefined): A | undefined => value ?? undefined
 
 /** Options of `execute` that the queue does not support. Without them, another run would start. */
-const notQueued = [
-  "messages",
-  "attachments",
-  "tools",
-  "toolChoice",
-  "toolHandler",
-  "maxToolRounds",
-  "maxCostUsd"
-] as const
+const notQueued = [...unqueuedFields, "toolHandler", "maxToolRounds", "maxCostUsd"] as const
+
+/** Returns the options that are sent as they are. The SDK checks them. */
+const plain = <N extends PlainOption>(
+  names: ReadonlyArray<N>,
+  options: Pick<ExecuteOptions, N>
+): Pick<ExecuteInput, N> => {
+  const input: { [name: string]: unknown } = {}
+  for (const name of names) input[name] = given(options[name])
+  return input as Pick<ExecuteInput, N>
+}
 
 /** Returns the input of a job. Throws a refusal for an option that the queue does not support. */
 export const submitInput = (operation: string, options: ExecuteAsyncOptions): SubmitInput => {
@@ -76,33 +78,29 @@ export const submitInput = (operation: string, options: ExecuteAsyncOptions): Su
   const refused = notQueued.find((name) => given(all[name]) !== undefined)
   if (refused !== undefined) throw refusal(operation, refused, "is not taken by the queue: use execute")
   return {
-    message: given(options.message),
     parameters: given(options.parameters),
-    blockOverrides: given(options.blockOverrides),
     snapshots: given(options.trace),
     version: given(options.version),
     sessionId: given(options.sessionId),
-    attemptTimeout: given(options.timeout)
+    attemptTimeout: given(options.timeout),
+    ...plain(plainQueued, options)
   }
 }
 
 export const executeInput = (
   options: ExecuteOptions
 ): ExecuteInput<AnyParameters, ToolsInput> => ({
-  // one literal, because merging objects is slow
-  message: given(options.message),
-  messages: given(options.messages) as ReadonlyArray<Message> | undefined,
   parameters: given(options.parameters),
-  blockOverrides: given(options.blockOverrides),
   attachments: given(attachmentsOf(options.attachments)) as ReadonlyArray<Attachment> | undefined,
   tools: toolsOf(given(options.tools), given(options.toolHandler)),
-  toolChoice: given(options.toolChoice) as ToolChoice | undefined,
   maxToolRounds: given(options.maxToolRounds),
   maxCostUsd: given(options.maxCostUsd),
   snapshots: given(options.trace),
   version: given(options.version),
   sessionId: given(options.sessionId),
-  attemptTimeout: given(options.timeout)
+  attemptTimeout: given(options.timeout),
+  // last, because V8 is slow where fields follow a merged object
+  ...plain(plainOptions, options)
 })
 
 const onceInput = ({ rerunFailed, settle }: OnceOptions) => ({

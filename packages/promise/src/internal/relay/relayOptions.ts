@@ -1,4 +1,14 @@
 /** Checks the options of relay flows. */
+import {
+  type FieldOf,
+  fieldOf,
+  forNames,
+  kindOf,
+  kindProblem,
+  plainRepeated,
+  type SimpleOption,
+  simpleOptions
+} from "@effect-noukai/sdk/internal/runOptions"
 import { hint, isCount, misnamed, type Table } from "@effect-noukai/sdk/Kit"
 import type { CreateRelayFlowOptions, RelayExecuteOptions } from "../../FlowOptions.js"
 import { attachmentsOf, maxAttachments } from "../execute/attachments.js"
@@ -116,8 +126,14 @@ const checkTimeout: Check = (value) => {
   return `must be text with its unit, because ${value} may mean seconds or milliseconds: write "${value} seconds"`
 }
 
+/** The checks of the options whose values have a kind. */
+// an entry for each of them
+const simpleChecks = Object.fromEntries(
+  simpleOptions.map((name): [string, Check] => [fieldOf(name), (value) => kindProblem(kindOf(name), value)])
+) as { readonly [F in FieldOf<SimpleOption>]: Check }
+
 const executeChecks = {
-  message: must((value) => typeof value === "string", "must be a string"),
+  ...simpleChecks,
   messages: ((value, { message }) => {
     if (!isMessages(value)) return "must be a list of objects with a role: \"user\", \"assistant\" or \"tool\""
     const isGiven = (value as ReadonlyArray<unknown>).length > 0
@@ -139,7 +155,6 @@ const executeChecks = {
   toolChoice: must(() => true, ""),
   toolHandler: must(isFunction, "must be a function"),
   maxToolRounds: must((value) => isCount(value, 0), "must be an integer of at least 0"),
-  trace: must((value) => typeof value === "boolean", "must be true or false"),
   timeout: checkTimeout,
   // checked with the other options of all calls
   signal: must(() => true, "")
@@ -159,7 +174,7 @@ export interface RelayInput extends Pick<RelayExecuteOptions, "toolHandler" | "m
 /** Checks the options of a run. Throws a refusal. */
 export const relayInput = (operation: string, options: Partial<RelayExecuteOptions>): RelayInput => {
   const given = checked(operation, options, executeChecks)
-  const { attachments, blockOverrides, maxToolRounds, message, parameters, timeout, toolChoice, tools, trace } = given
+  const { attachments, maxToolRounds, message, parameters, timeout, tools, trace } = given
   const { messages = [], toolHandler } = given
   return {
     toolHandler,
@@ -170,13 +185,12 @@ export const relayInput = (operation: string, options: Partial<RelayExecuteOptio
     messages: messages.length === 0 ? undefined : messages,
     fields: {
       parameters,
-      blockOverrides,
       attachments: attachments?.length === undefined
         ? undefined
         : (attachmentsOf(attachments) as ReadonlyArray<object>).map((attachment) => ({ kind: "url", ...attachment })),
       tools: tools ?? (toolHandler === undefined ? undefined : []),
-      toolChoice,
-      trace: trace ?? false
+      trace: trace ?? false,
+      ...forNames(plainRepeated, (name) => given[name])
     }
   }
 }

@@ -9,6 +9,7 @@ import { type Path, type Segment, segmentsOf } from "../core/diff.js"
 import { digitsOfText, jsonCopy, mapEmbedded } from "../core/json.js"
 import { invalid, known, problem } from "../core/makeError.js"
 import { digitsAt, digitsIn, digitsLeft, digitsOf, withDigits } from "../core/plainJson.js"
+import { textFields } from "../core/runOptions.js"
 import { type SessionExecution, snapshots } from "../operations/requests.js"
 import * as Fields from "../options/callOptions.js"
 import { measured, payloads } from "./layout.js"
@@ -98,9 +99,7 @@ const isFact = (key: Segment, item: unknown): boolean =>
   typeof item === "number" ? Math.abs(item) < 1e9 : typeof item === "string" && measured.has(String(key))
 
 /** Fields of a request that a caller writes. `payloads` has the fields of answers. */
-const written: ReadonlySet<string> = new Set(
-  "attachments blockOverrides inputOverrides message messages parameters summary toolChoice tools".split(" ")
-)
+const written: ReadonlySet<string> = new Set([...textFields, "inputOverrides", "summary"])
 
 const isPayload = (key: string): boolean => payloads.has(key) || written.has(key)
 

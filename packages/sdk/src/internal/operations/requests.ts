@@ -10,6 +10,7 @@ import { KeptObject, lenient, lenientWith, nullAs, nullAsAbsent, readEither, wit
 import { known } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
 import { digitsAt, digitsIn, digitsOf, withDigits } from "../core/plainJson.js"
+import { type FieldOf, type QueuedOption, type RepeatedField, repeatedFields } from "../core/runOptions.js"
 import type { FlowAddress, FlowVersion } from "../options/address.js"
 import type { RequestContext, StreamOptions } from "../options/callOptions.js"
 
@@ -50,16 +51,14 @@ export interface ForwardResponse {
 /** A value whose optional keys may also be `undefined`, as a service that is not a server may give it. */
 type Given<A> = { readonly [K in keyof A]: A extends Record<K, A[K]> ? A[K] : A[K] | undefined }
 
-const repeated = ["parameters", "blockOverrides", "attachments", "tools", "toolChoice", "trace"] as const
-
 /**
  * The fields that the requests of a run repeat, and that a paused run keeps for them.
  *
  * @see docs/wire.md#tool-results
  */
-export interface RunFields extends Given<Pick<PausedState, typeof repeated[number]>> {}
+export interface RunFields extends Given<Pick<PausedState, RepeatedField>> {}
 
-export const runFieldsOf = (state: PausedState): RunFields => Struct.pick(state, ...repeated)
+export const runFieldsOf = (state: PausedState): RunFields => Struct.pick(state, ...repeatedFields)
 
 /** The JSON body. Absent and `undefined` keys are not sent. */
 export interface StepBody extends RunFields {
@@ -141,7 +140,7 @@ export const ExecuteResponse = Schema.Union(ExecuteEnded, ExecutePaused)
 export type ExecuteResponse = ExecuteEnded | ExecutePaused
 
 /** The JSON body of a submission. Absent and `undefined` keys are not sent. */
-export interface SubmitJobBody extends Pick<ExecuteBody, "message" | "parameters" | "blockOverrides" | "trace"> {}
+export interface SubmitJobBody extends Pick<ExecuteBody, FieldOf<QueuedOption>> {}
 
 /** The request of `submitJob`. */
 export interface SubmitJobRequest extends FlowRequest {

@@ -9,6 +9,7 @@
 import type * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
 import type * as Execution from "../../Execution.js"
 import type { AnyParameters } from "../../Flow.js"
 import { FlowCursor } from "../../FlowCursor.js"
@@ -16,7 +17,19 @@ import type { Names } from "../../Kit.js"
 import { isOf } from "../core/json.js"
 import { checkStored } from "../core/jsonProblem.js"
 import { type Problem, problem, type RefusalFacts } from "../core/makeError.js"
-import type { RunFields } from "../operations/requests.js"
+import {
+  forNames,
+  type Kind,
+  kindOf,
+  kindProblem,
+  queuedFields,
+  type QueuedOption,
+  queuedOptions,
+  repeatedFields,
+  type RunOptionName,
+  simpleOptions
+} from "../core/runOptions.js"
+import type { RunFields, SubmitJobBody } from "../operations/requests.js"
 import { isVersion } from "../options/address.js"
 import * as Fields from "../options/callOptions.js"
 import { checkParameters } from "../options/flowCodec.js"
@@ -134,20 +147,25 @@ export const declarationsOf = (
   tools: RunTools<unknown, unknown> | undefined
 ): ReadonlyArray<ToolDeclaration> | undefined => isHandled(tools) ? tools.declarations : tools
 
-/** The fields that the requests of a run repeat, in the order in which they are sent. */
+/** The fields that the requests of a run repeat. */
 export const runFields = (
-  { attachments, blockOverrides, snapshots = false, toolChoice }: Execution.ExecuteOptions,
+  options: Execution.ExecuteOptions,
   parameters: unknown,
   tools: RunTools<unknown, unknown> | undefined,
-  trace: boolean = snapshots
-): Required<RunFields> => ({
-  parameters,
-  blockOverrides,
-  attachments: attachments?.map((attachment) => ({ kind: "url", ...attachment })),
-  tools: declarationsOf(tools),
-  toolChoice,
-  trace
-})
+  trace: boolean = options.snapshots ?? false
+): RunFields => {
+  const attachments = options.attachments?.map((attachment) => ({ kind: "url", ...attachment }))
+  return Struct.pick(
+    { ...options, parameters, attachments, tools: declarationsOf(tools), trace },
+    ...repeatedFields
+  )
+}
+
+/** The body of a submission to the queue. */
+export const submittedFields = (
+  options: Pick<Execution.ExecuteOptions, Exclude<QueuedOption, "parameters">>,
+  parameters: unknown
+): SubmitJobBody => Struct.pick({ ...options, parameters, trace: options.snapshots ?? false }, ...queuedFields)
 
 /** Checks the tools of a run. */
 export const checkTools = ({ toolChoice, tools }: {
@@ -167,13 +185,26 @@ export const checkTools = ({ toolChoice, tools }: {
   return (declared && Fields.problemOf("tools", declarations, declared)) ?? checkToolChoice(toolChoice, declared)
 }
 
+const ofKind = (kind: Kind): Fields.Option =>
+  Schema.Unknown.pipe(Schema.filter((value) => kindProblem(kind, value) ?? true))
+
+const simple = forNames(simpleOptions, (name) => ofKind(kindOf(name)))
+
+/** The options of the requests of a run. */
+const ofRun: { readonly [K in RunOptionName]: Fields.Option } = {
+  ...simple,
+  messages,
+  parameters: Fields.checked(checkParameters),
+  attachments,
+  blockOverrides: Fields.json(blockOverrides),
+  tools: Fields.anything,
+  toolChoice: toolChoices
+}
+
 /** The options of every request that may begin a run. */
 export const begun = {
   ...Fields.ofCall,
-  message: Fields.text,
-  parameters: Fields.checked(checkParameters),
-  blockOverrides: Fields.json(blockOverrides),
-  snapshots: Fields.flag,
+  ...Struct.pick(ofRun, ...queuedOptions),
   trace: Fields.refused("is not an option: did you mean snapshots?"),
   version: Fields.version,
   sessionId: Fields.sessionId,
@@ -190,8 +221,7 @@ const answering = {
 const interactive = {
   ...begun,
   ...answering,
-  attachments,
-  toolChoice: toolChoices,
+  ...ofRun,
   maxCostUsd: Fields.costLimit
 }
 
@@ -225,7 +255,7 @@ const checkExecute = (input: AnyExecuteInput): Problem | undefined =>
     checkTools(input) ??
     checkWalk(input)
 
-export const executeFields = { ...interactive, messages, onPause: Fields.callback }
+export const executeFields = { ...interactive, onPause: Fields.callback }
 
 export const executeInput = Fields.decoder<AnyExecuteInput>("input", () => executeFields, checkExecute)
 

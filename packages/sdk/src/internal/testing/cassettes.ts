@@ -1,4 +1,5 @@
 /** Builders of cassettes, and arbitraries of them and of runs. */
+import * as Record from "effect/Record"
 import type { ExecuteOptions } from "../../Execution.js"
 import { type Names, orThrow } from "../../Kit.js"
 import type { CallError } from "../../NoukaiError.js"
@@ -8,7 +9,8 @@ import { layout } from "../cassette/layout.js"
 import type { Interaction, RecordedCassette, SessionCassette } from "../cassette/recording.js"
 import { jsonCopy } from "../core/json.js"
 import { digitsAt, digitsIn, digitsWithin, withDigits } from "../core/plainJson.js"
-import type { RunFields, SessionExecution } from "../operations/requests.js"
+import { type RunOptionName, runOptions } from "../core/runOptions.js"
+import type { SessionExecution } from "../operations/requests.js"
 import { runFields } from "../run/runInput.js"
 import type { ToolDeclaration } from "../run/tool.js"
 import { events } from "./runs.js"
@@ -96,7 +98,7 @@ export const session = (...runs: ReadonlyArray<SessionRun>): SessionCassette => 
 export interface RecordedRun extends
   Pick<
     ExecuteOptions,
-    "message" | "messages" | "snapshots" | "version" | keyof ExecuteOptions & keyof RunFields
+    "version" | keyof ExecuteOptions & RunOptionName
   >
 {
   /** `org/project/slug` */
@@ -113,17 +115,12 @@ export interface RecordedRun extends
   readonly executionId?: string | undefined
 }
 
+const runNames = Record.map(runOptions, () => true as const)
+
 const recordedNames: Names<RecordedRun> = {
+  ...runNames,
   flow: true,
-  message: true,
-  messages: true,
-  snapshots: true,
   version: true,
-  parameters: true,
-  blockOverrides: true,
-  attachments: true,
-  tools: true,
-  toolChoice: true,
   inputOverrides: true,
   result: true,
   steps: true,
