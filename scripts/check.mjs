@@ -32,6 +32,7 @@ const checks = [
     what: "workflows of GitHub",
     command: ["--import", "tsx", "scripts/workflows.mjs"]
   },
+  { name: "docker", what: "the image of the guide", command: ["scripts/docker.mjs"] },
   { name: "hygiene", what: "paths, skipped tests, README", command: ["scripts/hygiene.mjs"] }
 ]
 

@@ -124,6 +124,32 @@ const headings = files().filter((path) => path.endsWith(".md")).flatMap((path) =
   )
 )
 
+/** Text in the blocks of a document that a shell would not take as it is pasted. */
+const shellBlocks = files().filter((path) => plain.test(path)).flatMap((path) => {
+  const document = read(path)
+  return [...document.matchAll(/^```(\w*)[^\n]*\n([^]*?)^```[ \t]*\n*(```powershell)?/gm)].flatMap(
+    ([, language, block, powershell], n, all) => {
+      const at = `${path}:${document.slice(0, all[n].index).split("\n").length}`
+      if (language === "console") {
+        return [`${at}: commands and their output in one block: write the commands as sh, and the output below them`]
+      }
+      if (language !== "sh" && language !== "powershell") return []
+      const bare = block.replace(/'[^']*'|"[^"]*"/g, "''")
+      return [
+        [/^[ \t]*#|\s#\s/m, "a comment, which zsh takes for arguments: write it in the text"],
+        [/^\$ /m, "a prompt, which goes into a copy"],
+        [/<[a-z]/i, "a placeholder, which is a redirection"],
+        ...language === "sh" && powershell === undefined
+          ? [[
+            /^export |^[A-Z_]+=\S*[ \n]|^\w+=\$\(|&$|\s<\s|[\w/]\*|\{\w+,/m,
+            "a form that PowerShell does not know: let a powershell block follow"
+          ]]
+          : []
+      ].filter(([pattern]) => pattern.test(bare)).map(([, message]) => `${at}: ${message}`)
+    }
+  )
+})
+
 const sections = anchors("docs/wire.md")
 
 /** Sections of the wire that comments and tests name, and that are not there. */
@@ -178,6 +204,16 @@ const unlisted = libraries().flatMap(({ folder, manifest }) => {
   ]
 })
 
-const problems = [...found, ...unmarked, ...differences(), ...nowhere, ...headings, ...wire, ...unlisted, ...outdated()]
+const problems = [
+  ...found,
+  ...shellBlocks,
+  ...unmarked,
+  ...differences(),
+  ...nowhere,
+  ...headings,
+  ...wire,
+  ...unlisted,
+  ...outdated()
+]
 for (const problem of problems) console.log(problem)
 process.exitCode = problems.length === 0 ? 0 : 1

@@ -14,7 +14,7 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { files, read, root } from "./workspace.mjs"
 
-const fence = /(?:<!-- file: (\S+) -->\n)?^(`{3,})(ts|tsx|mts|typescript)\b[^\n]*\n([\s\S]*?)^\2[ \t]*$/gm
+const fence = /(?:<!-- file: (\S+) -->\n)?^(`{3,})(ts|tsx|mts|typescript|dockerfile)\b[^\n]*\n([\s\S]*?)^\2[ \t]*$/gm
 
 /** Files that a check compiles. */
 const compiled = /^(scratchpad|packages\/[^/]+\/(test|typetest))\/.+\.m?ts$/
@@ -35,16 +35,49 @@ const reached = (() => {
   return found
 })()
 
-/** The document with the blocks' files in place, and what was wrong with it. */
-const render = (document, text) => {
+/** The box of every section that installs packages, with those that the section needs. */
+const installBox = (document, packages) => {
+  const up = "../".repeat(document.split("/").length - 1)
+  const command = packages === "cli"
+    ? "npm run tarballs -- --global cli"
+    : `npm run tarballs -- --into <your project> ${packages}`
+  return `> [!IMPORTANT]
+> **The packages are not on the registry yet.** Clone the repository, and run \`npm ci\` in it. \`${command}\` then builds the packages and
+> installs them with their peers, in place of \`npm install @effect-noukai/…\`.
+>
+> **Effect** is Effect 3: write \`effect@^3\`, because npm's \`latest\` is Effect 4. Programs with Promises do not install it.
+>
+> **A key** belongs to one project of [Noukai](https://noukai.xyz), and begins with \`nk_\`. You create it there, and publish your flows there. Without
+> a key, use [the emulator](${up}packages/emulator/README.md).
+`
+}
+
+const box = /^<!-- install: ([a-z ]+) -->\n(?:\n?(?:>.*\n)+)?/gm
+
+/** The document with the boxes in place, and what was wrong with it. */
+const renderBoxes = (document, text) => {
   const problems = []
+  const rendered = text.replace(box, (found, packages, offset) => {
+    const expected = `<!-- install: ${packages} -->\n\n${installBox(document, packages)}`
+    const unknown = packages.split(" ").filter((name) => !existsSync(join(root, "packages", name)))
+    const at = `${document}:${text.slice(0, offset).split("\n").length}`
+    if (unknown.length > 0) problems.push(`${at}: ${unknown.join(", ")} is not a package`)
+    if (found !== expected) problems.push(`${at}: the box differs from that of scripts/readme.mjs`)
+    return expected
+  })
+  return { problems, rendered }
+}
+
+/** The document with the blocks' files in place, and what was wrong with it. */
+const render = (document, before) => {
+  const { problems, rendered: text } = renderBoxes(document, before)
   const rendered = text.replace(fence, (block, file, ticks, language, code, offset) => {
     const at = `${document}:${text.slice(0, offset).split("\n").length}`
     if (file === undefined) {
       problems.push(`${at}: a ${language} block without <!-- file: … --> on the line before it`)
-    } else if (!compiled.test(file) || !existsSync(join(root, file))) {
+    } else if ((language !== "dockerfile" && !compiled.test(file)) || !existsSync(join(root, file))) {
       problems.push(`${at}: ${file} is not a file below scratchpad/ or a package's tests`)
-    } else if (!reached.has(file)) {
+    } else if (language !== "dockerfile" && !reached.has(file)) {
       problems.push(`${at}: no test runs ${file}`)
     } else if (read(file).trimEnd() !== code.trimEnd()) {
       problems.push(`${at}: differs from ${file}`)

@@ -7,7 +7,7 @@
  */
 import getReleasePlan from "@changesets/get-release-plan"
 import { execFileSync } from "node:child_process"
-import { readdirSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { publishable, read, root } from "./workspace.mjs"
@@ -17,8 +17,26 @@ const manifests = readdirSync(join(root, "packages")).map((folder) => `packages/
 const modules = ["sdk/src/internal/core/version.ts", "promise/src/Version.ts", "cli/src/version.ts"]
   .map((path) => `packages/${path}`)
 
+/** A badge of the README as a picture, so that no page asks another server for it. */
+const badge = (label, value) => {
+  const [left, right] = [label, value].map((text) => Math.round(text.length * 6.6) + 14)
+  const part = (x, width, text, fill) =>
+    `<rect x="${x}" width="${width}" height="20" fill="${fill}"/><text x="${x + width / 2}" y="14">${text}</text>`
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${
+    left + right
+  }" height="20" role="img" aria-label="${label} ${value}">` +
+    `<g fill="#fff" text-anchor="middle" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">` +
+    `${part(0, left, label, "#444")}${part(left, right, value, "#0b6bcb")}</g></svg>\n`
+}
+
 /** The files that depend on the version, each with its text for a version. */
 const rendered = (version) => [
+  ["docs/guides/badge-version.svg", badge("version", version)],
+  [
+    "docs/guides/badge-node.svg",
+    badge("Node", JSON.parse(read("package.json")).engines.node.replace(">=", "") + " or later")
+  ],
+  ["docs/guides/badge-licence.svg", badge("licence", JSON.parse(read("package.json")).license)],
   ...manifests.map((path) => [path, read(path).replace(/("@effect-noukai\/[^"]+": )"\d[^"]*"/g, `$1"${version}"`)]),
   ...modules.map((path) => [path, read(path).replace(/(?<=const version\b.* = )"[^"]*"/i, `"${version}"`)])
 ]
@@ -32,7 +50,9 @@ export const outdated = () =>
     ...publishable().filter(({ manifest }) => manifest.version !== current()).map(({ folder }) =>
       `${folder}/package.json`
     ),
-    ...rendered(current()).filter(([path, text]) => text !== read(path)).map(([path]) => path)
+    ...rendered(current()).filter(([path, text]) => !existsSync(join(root, path)) || text !== read(path)).map((
+      [path]
+    ) => path)
   ].map((path) => `${path}: does not have the version ${current()}`)
 
 /** A changeset as entries of the changelog. */

@@ -54,8 +54,16 @@ const block = /<!-- file: (\S+) -->\n(`{3,})(ts|tsx|mts)\b/g
 /** A block of code, or a link of Markdown or HTML outside of one. */
 const linked = /^(`{3,})[^]*?^\1[ \t]*$|\]\(([^()\s]+)\)|\b(src|href)="([^"]+)"/gm
 
+/** A block for PowerShell belongs to the one above it: the page shows one of them. */
+const shells = /^```sh\n([^]*?)^```\n\n```powershell\n([^]*?)^```$/gm
+
 const render = (document, page) =>
   read(document)
+    .replace(
+      shells,
+      (_, sh, powershell) =>
+        `::: code-group\n\n\`\`\`sh [bash, zsh]\n${sh}\`\`\`\n\n\`\`\`powershell [PowerShell]\n${powershell}\`\`\`\n\n:::`
+    )
     .replace(block, (_, file, ticks, language) => {
       const path = page === "index.md" ? "" : `<p class="path">${file}</p>\n\n`
       return `${path}${ticks}${language} twoslash file=${file}`

@@ -120,7 +120,7 @@ export default defineConfig({
         }
       })
     ],
-    languages: ["ts", "tsx", "js", "jsx", "json", "yaml", "sh", "python", "html", "csv"]
+    languages: ["ts", "tsx", "js", "jsx", "json", "yaml", "sh", "powershell", "dockerfile", "python", "html", "csv"]
   },
   vite: {
     plugins: [llms({ ignoreFiles: ["api/**/*", "architecture.md", "contributing.md", "changelog.md"] })],

@@ -1,0 +1,83 @@
+/**
+ * Builds the packages, and packs each of them into the root of the clone.
+ *
+ *     npm run tarballs
+ *     npm run tarballs -- --into <folder> <package> …    then installs these, and what they need, in a project
+ *     npm run tarballs -- --global cli                   then installs the command
+ *
+ * A package has the name of its folder: `sdk`, `promise`, … Packages of ours that the named ones need come with them, and so
+ * do their peers. `--dev` installs them as development dependencies.
+ */
+import { execFileSync } from "node:child_process"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { basename, join, resolve } from "node:path"
+import { parseArgs } from "node:util"
+import { publishable, root, workspaceDependencies } from "./workspace.mjs"
+
+const npm = (args, cwd) => execFileSync("npm", args, { cwd, stdio: ["ignore", "inherit", "inherit"] })
+
+const fail = (message) => {
+  console.error(message)
+  process.exit(2)
+}
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    into: { type: "string" },
+    global: { type: "boolean", default: false },
+    dev: { type: "boolean", default: false },
+    built: { type: "boolean", default: false }
+  }
+})
+
+const packages = publishable()
+
+const named = positionals.map((name) => {
+  const found = packages.find(({ folder }) => basename(folder) === name.replace(/^@effect-noukai\//, ""))
+  return found ?? fail(`${name} is not a package. There are ${packages.map((p) => basename(p.folder)).join(", ")}.`)
+})
+
+const installs = values.into !== undefined || values.global
+if (installs && named.length === 0) {
+  fail("Name the packages to install: npm run tarballs -- --into <folder> sdk emulator")
+}
+if (!installs && named.length > 0) fail("Say where to install them: --into <folder>, or --global for the command")
+if (values.global && named.some(({ folder }) => basename(folder) !== "cli")) fail("Only cli is installed with --global")
+
+/** The packages, and those of ours that they need. */
+const closure = [...new Set(named)]
+const isOptional = ({ manifest }, name) => manifest.peerDependenciesMeta?.[name]?.optional === true
+for (const item of closure) {
+  for (const other of workspaceDependencies(item, packages)) {
+    if (!isOptional(item, other.name) && !closure.includes(other)) closure.push(other)
+  }
+}
+
+/** The peers of others that they need. */
+const peers = Object.fromEntries(
+  closure.flatMap((item) =>
+    Object.entries(item.manifest.peerDependencies ?? {}).filter(([name]) =>
+      !isOptional(item, name) && packages.every((other) => other.name !== name)
+    )
+  )
+)
+
+const tarball = ({ manifest }) => join(root, `${manifest.name.slice(1).replace("/", "-")}-${manifest.version}.tgz`)
+
+if (!values.built) npm(["run", "build"], root)
+npm(["pack", "--silent", ...packages.map(({ folder }) => `--workspace=${folder}`), "--pack-destination", root], root)
+
+if (values.global) {
+  npm(["install", "--global", ...closure.map(tarball)], root)
+} else if (values.into !== undefined) {
+  // npm looks for a package.json above a folder that has none
+  const folder = resolve(process.env.INIT_CWD ?? ".", values.into)
+  mkdirSync(folder, { recursive: true })
+  const manifest = join(folder, "package.json")
+  if (!existsSync(manifest)) writeFileSync(manifest, `${JSON.stringify({ private: true, type: "module" }, null, 2)}\n`)
+  const wanted = [...closure.map(tarball), ...Object.entries(peers).map(([name, range]) => `${name}@${range}`)]
+  npm(["install", "--no-audit", "--no-fund", ...values.dev ? ["--save-dev"] : [], ...wanted], folder)
+  const { dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync(manifest, "utf8"))
+  console.log(`installed in ${folder}: ${Object.keys({ ...dependencies, ...devDependencies }).join(", ")}`)
+}
