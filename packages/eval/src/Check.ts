@@ -32,6 +32,7 @@ import {
   problemIn,
   schemaText,
   show,
+  templateProblem,
   valueAt
 } from "./internal/values.js"
 import { Pattern } from "./Pattern.js"
@@ -237,19 +238,22 @@ const build = <Case, A, R = never>(
   parts: { readonly [name: string]: unknown },
   verdict: (value: Case, run: EvalRun<A>, judged?: JudgeRun) => Outcome | Effect.Effect<Outcome, never, R>,
   more?: { readonly needs?: Partial<Needs> | undefined; readonly problem?: string | undefined }
-): Check<Case, A, R> => ({
-  [TypeId]: TypeId,
-  kind,
-  definition: canonical([kind, Record.map(parts, written)]),
-  expects: parts,
-  needs: { ...noNeeds, ...more?.needs },
-  ...(more?.problem !== undefined && { problem: more.problem }),
-  verdict: (...of) =>
-    Effect.suspend(() => {
-      const outcome = verdict(...of)
-      return Effect.isEffect(outcome) ? outcome : Effect.succeed(outcome)
-    })
-})
+): Check<Case, A, R> => {
+  const problem = more?.problem ?? templateProblem(parts)
+  return {
+    [TypeId]: TypeId,
+    kind,
+    definition: canonical([kind, Record.map(parts, written)]),
+    expects: parts,
+    needs: { ...noNeeds, ...more?.needs },
+    ...(problem !== undefined && { problem }),
+    verdict: (...of) =>
+      Effect.suspend(() => {
+        const outcome = verdict(...of)
+        return Effect.isEffect(outcome) ? outcome : Effect.succeed(outcome)
+      })
+  }
+}
 
 /**
  * A check by your own function, or by an Effect with requirements. A function that throws, and an Effect that fails, is
@@ -413,7 +417,7 @@ export const contains: <Case>(
 ) => Check<Case> = (expected, options = {}) => {
   const { at, ignoreCase = false } = options
   const folded = (text: string) => ignoreCase ? text.toLowerCase() : text
-  return comparing(
+  const check = comparing(
     "contains",
     expected,
     { at, ignoreCase },
@@ -426,11 +430,15 @@ export const contains: <Case>(
       if (wanted === "") return error("the expected text is empty, and every text contains it")
       return said(folded(actual).includes(folded(wanted)))
     },
-    problemIn(options, { ...atNames, ignoreCase: true }) ?? (typeof ignoreCase === "boolean"
-      ? undefined
-      : `has an ignoreCase that must be true or false, not ${show(ignoreCase)}`)
+    problemIn(options, { ...atNames, ignoreCase: true }) ?? notFlag("an ignoreCase", ignoreCase)
   )
+  const refuses = (value: Parameters<typeof check.verdict>[0]) =>
+    expectedOf(expected, value) === "" ? "contains an empty text, which is in every text" : undefined
+  return { ...check, refuses }
 }
+
+const notFlag = (what: string, value: unknown): string | undefined =>
+  typeof value === "boolean" ? undefined : `has ${what} that must be true or false, not ${show(value)}`
 
 /**
  * Checks that a text matches a regular expression. A text is an expression with the flag `u`. An expression that takes

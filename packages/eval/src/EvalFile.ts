@@ -5,6 +5,7 @@
  */
 import * as BatchSource from "@effect-noukai/batch/BatchSource"
 import { rowOptions } from "@effect-noukai/sdk/internal/runOptions"
+import { hint } from "@effect-noukai/sdk/Kit"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as JSONSchema from "effect/JSONSchema"
@@ -16,12 +17,13 @@ import * as Check from "./Check.js"
 import type { Eval } from "./Eval.js"
 import type { EvalFileError, InvalidEvalError } from "./EvalError.js"
 import { Thresholds } from "./EvalOptions.js"
+import type { EvalRun } from "./EvalRun.js"
 import * as Definition from "./internal/definition.js"
 import { readText } from "./internal/file.js"
 import { fitting, fromTexts, JsonSchema, mismatchOf } from "./internal/jsonSchema.js"
 import { type Parsed, parseYaml, type Place } from "./internal/parse.js"
 import * as Ranges from "./internal/ranges.js"
-import { canonical, exact, filled } from "./internal/values.js"
+import { canonical, exact, filled, keysOf, show, templateProblem } from "./internal/values.js"
 
 const described = <A, I, R>(schema: Schema.Schema<A, I, R>, description: string): Schema.Schema<A, I, R> =>
   schema.annotations({ description })
@@ -133,13 +135,13 @@ export const jsonSchema = (): JSONSchema.JsonSchema7Root => {
 const inputOf = (template: object) => (value: unknown, run?: unknown) =>
   filled(template, { $case: value, $run: run }) as never
 
-/** The fields of the case that a template names. */
-const fieldsOf = (template: unknown): ReadonlyArray<unknown> =>
+/** The parts of a template that name values of the case or of the run. */
+const partsOf = (name: "$case" | "$run", template: unknown): ReadonlyArray<{ readonly [name: string]: Check.Path }> =>
   typeof template !== "object" || template === null
     ? []
-    : "$case" in template
-    ? [template]
-    : Object.values(template).flatMap(fieldsOf)
+    : name in template
+    ? [template as { readonly [name: string]: Check.Path }]
+    : Object.values(template).flatMap((part) => partsOf(name, part))
 
 type Spec<F extends keyof typeof checkForms> = (typeof checkForms)[F]["Type"]
 
@@ -167,8 +169,43 @@ const makers: {
   maxDuration: ({ maxDuration }) => Check.maxDuration(maxDuration as number),
   judge: ({ input, judge, pass: _, ...options }, inner) => ({
     ...Check.judge(judge, { ...options, pass: inner, input: inputOf(input), definition: canonical(input) }),
-    expects: [fieldsOf(input), inner?.expects]
+    expects: [partsOf("$case", input), inner?.expects]
   })
+}
+
+/** The fields of a run that the input of a judge may name. */
+const runFields: { readonly [Field in keyof EvalRun]-?: true } = {
+  key: true,
+  flow: true,
+  version: true,
+  trial: true,
+  state: true,
+  result: true,
+  error: true,
+  executionId: true,
+  costUsd: true,
+  attemptsCostUsd: true,
+  isAttemptsCostUnknown: true,
+  durationMs: true,
+  tokens: true,
+  steps: true,
+  calls: true
+}
+
+/** The mistake in the input of a judge, or of a flow, which has no run yet. */
+const inputProblem = (input: object, hasRun: boolean): string | undefined => {
+  const problem = templateProblem(input)
+  if (problem !== undefined) return problem
+  const paths = partsOf("$run", input).flatMap(({ $run }) => $run === undefined ? [] : [$run])
+  if (!hasRun) return paths.length === 0 ? undefined : "has $run, which only the input of a judge has"
+  return paths.flatMap((path) => {
+    const [field = ""] = keysOf(path)
+    return field === "" || Object.hasOwn(runFields, field)
+      ? []
+      : [
+        `has $run ${show(path)}, and a run has no ${field}: ${hint(field, Object.keys(runFields), "begin with result")}`
+      ]
+  })[0]
 }
 
 /** Reads a check of a file. */
@@ -183,6 +220,10 @@ const checkOf = (file: Parsed, place: Place, spec: unknown): Effect.Effect<Check
     )
     const [nested, inside] = Object.entries(value).find(([name]) => name === "check" || name === "pass") ?? []
     const inner = nested === undefined ? undefined : yield* checkOf(file, [...place, nested], inside)
+    if (Predicate.hasProperty(value, "judge") && Predicate.hasProperty(value, "input")) {
+      const problem = inputProblem(Object(value.input), true)
+      if (problem !== undefined) return yield* file.invalid([...place, "input"], problem)
+    }
     const check = makers[form](value as never, inner)
     return check.problem === undefined ? check : yield* file.invalid(place, check.problem)
   })
@@ -214,6 +255,8 @@ export const parse = (text: string, path: string): Effect.Effect<Eval<unknown>, 
     const file = yield* parseYaml(path, text)
     const decoded = yield* file.decode(File)
     const { flow, input, key, name, operation, thresholds } = decoded
+    const wrong = inputProblem(input, false)
+    if (wrong !== undefined) return yield* file.invalid(["input"], wrong)
     const checks: { [name: string]: Check.Check } = {}
     for (const [name, spec] of Object.entries(decoded.checks)) {
       checks[name] = yield* checkOf(file, ["checks", name], spec)

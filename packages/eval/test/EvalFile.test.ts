@@ -229,6 +229,31 @@ describe("EvalFile", () => {
       assert.strictEqual(missing.message, "/nowhere/a.eval.json: there is no such file or folder")
     }))
 
+  it.effect("a template with a mistake is refused before anything is paid", () =>
+    Effect.gen(function*() {
+      const check = (spec: unknown) => refusal({ ...json, checks: { score: spec } })
+      const judge = (message: unknown) => check({ judge: "acme/judges/a", input: { message } })
+      const wrong: ReadonlyArray<readonly [refusal: Effect.Effect<string, unknown>, message: string]> = [
+        [judge({ $cse: "text" }), "checks.score.input has $cse, which is not a template: did you mean $case?"],
+        [judge({ $run: "reslt.text" }), "has $run \"reslt.text\", and a run has no reslt: did you mean result?"],
+        [judge({ $text: "Hello" }), "has $text \"Hello\": it must be a list of texts"],
+        [
+          refusal({ ...json, input: { message: { $run: "result" } } }),
+          "input has $run, which only the input of a judge"
+        ],
+        [check({ equals: { $Case: "text" } }), "has $Case, which is not a template: did you mean $case?"],
+        [check({ equals: { $case: "text", at: "n" } }), "has $case with other fields: a template is alone"],
+        [check({ equals: { $case: 5 } }), "has $case 5: it must be a path"],
+        [check({ calls: "a", arguments: { q: [{ $csae: "x" }] } }), "has $csae, which is not a template"],
+        [
+          refusal({ ...json, operation: "exec" }),
+          "operation is wrong: Expected \"jobs\" or \"execute\", actual \"exec\""
+        ],
+        [check({ equals: { $ref: "text" }, ats: 1 }), "checks.score.ats is wrong"]
+      ]
+      for (const [refused, message] of wrong) assert.include(yield* refused, message)
+    }))
+
   it.scoped("refuses a number of a case or of a check that is another one than was written", () =>
     Effect.gen(function*() {
       const path = yield* folder

@@ -75,6 +75,16 @@ const refusing = (path: string, text: string): Parsed["invalid"] => (place, reas
   return refusal(path, Option.getOrUndefined(lineNo), place, reason)
 }
 
+/** The mistakes of one value in a sentence: it may be any of several values. */
+const together = (mistakes: ReadonlyArray<{ readonly message: string }>): string => {
+  const messages = [...new Set(mistakes.map(({ message }) => message))]
+    .filter((message) => !message.startsWith("Expected undefined"))
+  const [first = ""] = messages
+  const expected = messages.flatMap((message) => /^Expected (.*), actual /s.exec(message)?.[1] ?? [])
+  const actual = first.slice(first.lastIndexOf(", actual "))
+  return expected.length === messages.length ? `Expected ${expected.join(" or ")}${actual}` : first
+}
+
 const tooDeep = "nests too deeply"
 
 const parsed = (value: unknown, invalid: Parsed["invalid"]): Either.Either<Parsed, InvalidEvalError> =>
@@ -83,10 +93,11 @@ const parsed = (value: unknown, invalid: Parsed["invalid"]): Either.Either<Parse
     invalid,
     decode: (schema, place = [], part = value) =>
       Either.mapLeft(Schema.decodeUnknownEither(schema, { onExcessProperty: "error" })(part), (failure) => {
+        const mistakes = ParseResult.ArrayFormatter.formatErrorSync(failure)
         // of a union, the part that fits best: its mistake is the deepest
-        const { message, path } = ParseResult.ArrayFormatter.formatErrorSync(failure)
-          .reduce((deepest, one) => one.path.length > deepest.path.length ? one : deepest)
-        return invalid([...place, ...path], `is wrong: ${message}`)
+        const { path } = mistakes.reduce((deepest, one) => one.path.length > deepest.path.length ? one : deepest)
+        const isThere = (one: { readonly path: Place }) => String(one.path) === String(path)
+        return invalid([...place, ...path], `is wrong: ${together(mistakes.filter(isThere))}`)
       })
   })
 

@@ -1,6 +1,6 @@
 /** Values of cases and runs: paths into them, their texts, their equality and their hashes. */
 import type { FlowVersion } from "@effect-noukai/sdk/Flow"
-import { misnamed, type Table } from "@effect-noukai/sdk/Kit"
+import { misnamed, nameDistance, type Table } from "@effect-noukai/sdk/Kit"
 import { masked } from "@effect-noukai/sdk/SafeText"
 import * as JSONSchema from "effect/JSONSchema"
 import * as Option from "effect/Option"
@@ -17,7 +17,7 @@ export type Path = string | ReadonlyArray<string | number>
 /** A key in brackets, or a key without dots. */
 const part = /\["((?:[^"\\]|\\.)*)"\]|\['([^']*)'\]|(?:^|\.)((?:(?!\[["'])[^.])*)/gy
 
-const keysOf = (path: Path): ReadonlyArray<string> => {
+export const keysOf = (path: Path): ReadonlyArray<string> => {
   if (typeof path !== "string") return path.map(String)
   if (path === "") return []
   const parts = /\[["']/.test(path) ? [...path.matchAll(part)] : []
@@ -118,6 +118,32 @@ export const filled = (template: unknown, sources: Sources): unknown => {
   return Predicate.isRecord(template) && Object.getPrototypeOf(template) === Object.prototype
     ? Object.fromEntries(fields.map(([name, part]) => [name, filled(part, sources)]))
     : template
+}
+
+const templates = ["$case", "$run", "$text"]
+
+/** The first mistake in the templates of a value: a misspelt name, a path that is none, or a field beside it. */
+export const templateProblem = (value: unknown): string | undefined => {
+  if (Array.isArray(value)) return value.map(templateProblem).find((problem) => problem !== undefined)
+  if (!Predicate.isRecord(value)) return undefined
+  for (const [name, part] of Object.entries(value)) {
+    const meant = name.startsWith("$")
+      ? templates.find((one) => (nameDistance(name.toLowerCase(), one) ?? 2) < 2)
+      : undefined
+    const problem = meant === undefined
+      ? templateProblem(part)
+      : meant !== name
+      ? `has ${name}, which is not a template: did you mean ${meant}?`
+      : Object.keys(value).length > 1
+      ? `has ${name} with other fields: a template is alone in its object`
+      : name === "$text"
+      ? Array.isArray(part) ? templateProblem(part) : `has $text ${show(part)}: it must be a list of texts`
+      : !isPath(part)
+      ? `has ${name} ${show(part)}: it must be a path such as "answers.0.text", or a list of keys`
+      : undefined
+    if (problem !== undefined) return problem
+  }
+  return undefined
 }
 
 const sorted = (_: string, value: unknown): unknown =>
