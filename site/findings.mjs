@@ -14,7 +14,28 @@ const expected = [
     text,
     link: "/guides/",
     within: 1
-  }))
+  })),
+  ...Object.entries({
+    docker: "deploy",
+    deploy: "deploy",
+    kubernetes: "deploy",
+    lambda: "deploy",
+    webhook: "jobs",
+    react: "servers",
+    "getting started": "first-hour",
+    logging: "observability",
+    pricing: "money",
+    price: "money",
+    invoice: "money",
+    bill: "money",
+    pagination: "traces",
+    upgrade: "runtimes",
+    "effect 4": "runtimes",
+    jest: "runtimes",
+    mock: "testing",
+    sse: "http-recipes",
+    troubleshooting: "troubleshooting"
+  }).map(([text, page]) => ({ text, link: `/guides/${page}.html`, within: 3 }))
 ]
 
 export const searchProblems = async (dist) => {

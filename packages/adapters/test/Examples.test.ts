@@ -11,11 +11,13 @@ import { POST as askPOST } from "./examples/askRoute.js"
 import { ask } from "./examples/disconnect.js"
 import * as Express from "./examples/express.js"
 import * as ExpressRelay from "./examples/expressRelay.js"
+import { follow, type Progress } from "./examples/follow.js"
 import hono from "./examples/hono.js"
 import { app as honoErrors } from "./examples/honoErrors.js"
 import * as HttpApi from "./examples/httpApi.js"
 import * as Platform from "./examples/platform.js"
 import * as Production from "./examples/production.js"
+import { app as progress } from "./examples/progress.js"
 import { POST, relayPOST } from "./examples/route.js"
 import * as Service from "./examples/service.js"
 import { listen, listenWeb, urlOf } from "./support/listen.js"
@@ -233,4 +235,22 @@ it("HttpApi", async () => {
     await asks(url)
     await fails(url)
   })
+})
+
+it("shows a page the steps of a run, and no details of a failure", async () => {
+  const { close, url } = await listen(progress, async () => {})
+  const events: Array<Progress> = []
+  await follow(`${url}/answers`, "why?", (event) => events.push(event))
+  assert.deepStrictEqual(events.map(({ type }) => type), ["step", "step", "done"])
+  assert.deepInclude(events.at(-1)!, { result: { text: "About your order: why?" } })
+  assert.lengthOf(emulator.ledger().runs, 1)
+
+  const said = vi.spyOn(console, "error").mockImplementation(() => {})
+  emulator.addFaults({ script: ["503"] })
+  const failed: Array<Progress> = []
+  await follow(`${url}/answers`, "why?", (event) => failed.push(event))
+  assert.deepStrictEqual(failed, [{ type: "failed" }])
+  assert.lengthOf(said.mock.calls, 1)
+  said.mockRestore()
+  await close()
 })
