@@ -81,6 +81,32 @@ it("relays: the tool loop runs through the relay, in one run", async () => {
   assert.strictEqual(emulator.ledger().runsStarted, 1)
 })
 
+for (
+  const [name, content, place] of [
+    ["a map", () => new Map([["state", "shipped"]]), ""],
+    ["NaN", () => ({ weight: [NaN] }), ".weight[0]"],
+    ["a forgotten await", () => ({ state: Promise.resolve("shipped") }), ".state"],
+    ["a response", () => Response.json("shipped"), ""],
+    ["a function", () => ({ of: () => 1 }), ".of"]
+  ] satisfies ReadonlyArray<readonly [string, () => unknown, string]>
+) {
+  it(`relays: a tool that answers with ${name} is refused in the page, and its run does not go on`, async () => {
+    const error = await flow("ada").execute({
+      message: "A17",
+      tools,
+      toolHandler: (calls) => calls.map(({ id }) => ({ tool_call_id: id, content: content() as never }))
+    }).catch((error: unknown) => error)
+    const [run, ...others] = emulator.ledger().runs
+    assert.isEmpty(others)
+    expect(error).toMatchObject({
+      name: "InvalidRequestError",
+      field: `tools.find_order.result${place}`,
+      executionId: run?.executionId
+    })
+    assert.deepStrictEqual(emulator.ledger().requests.map(({ endpoint }) => endpoint), ["execute"])
+  })
+}
+
 it("relays: a code of the relay is the code of the error", async () => {
   const relayed = flow("bob")
   const error = await relayed.execute({ message: "A17" }).catch((error) => error)

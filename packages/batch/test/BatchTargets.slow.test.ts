@@ -299,20 +299,29 @@ const withTools = [{
   steps: [{ kind: "template", id: "a", output: "x" }]
 }] as const
 
-const asking = (id: string, answer: (city: string) => Effect.Effect<string>, flow = "acme/test/tools") =>
+type Handler = Parameters<typeof Tools.handle<never, never>>[1]
+
+const withHandler = (id: string, handler: Handler, flow = "acme/test/tools") =>
   Batch.make({
     id,
     flow,
     operation: "execute",
     key: (row: string) => row,
     input: (row) => ({ message: row }),
-    tools: Tools.handle(
-      [{ type: "function", function: { name: "weather" } }],
-      (calls) =>
-        Effect.forEach(calls, ({ arguments: text, id }) =>
-          Effect.map(answer(JSON.parse(text).city), (content) => ({ toolCallId: id, content })))
-    )
+    tools: Tools.handle([{ type: "function", function: { name: "weather" } }], handler)
   })
+
+const asking = (id: string, answer: (city: string) => Effect.Effect<string>, flow?: string) =>
+  withHandler(
+    id,
+    (calls) =>
+      Effect.forEach(calls, ({ arguments: text, id }) =>
+        Effect.map(answer(JSON.parse(text).city), (content) => ({ toolCallId: id, content }))),
+    flow
+  )
+
+const content = (of: () => unknown) => (calls: ReadonlyArray<Tools.ToolCall>) =>
+  calls.map(({ id }) => ({ toolCallId: id, content: of() }))
 
 const callsOf = (id: string) =>
   Effect.map(
@@ -343,6 +352,33 @@ describe("the calls of tools", () => {
       assert.strictEqual(stringifyJson(call?.arguments), `{"city":{"id":${big}}}`)
       assert.strictEqual(stringifyJson(call?.result), `{"id":${big}}`)
     }).pipe(Effect.provide(layer({ flows: withTools }))))
+
+  for (
+    const [name, answer, place] of [
+      ["a map", content(() => new Map([["a", 1]])), "tools.weather.result"],
+      ["NaN", content(() => ({ max: NaN })), "tools.weather.result.max"],
+      ["a forgotten await", content(() => [Promise.resolve(1)]), "tools.weather.result[0]"],
+      ["a promise for its result", () => [Promise.resolve({ content: 1 })], "results[0]"],
+      ["nothing", () => undefined, "results"],
+      ["a hole", () => [null], "results[0].toolCallId"],
+      [
+        "an unreadable result",
+        () => [Object.defineProperty({}, "toolCallId", { get: () => Effect.runSync(Effect.die("no")) })],
+        "results[0]"
+      ]
+    ] satisfies ReadonlyArray<readonly [string, (calls: ReadonlyArray<Tools.ToolCall>) => unknown, string]>
+  ) {
+    it.live(`are not kept where a tool answers with ${name}, and the row says why`, () =>
+      Effect.gen(function*() {
+        const batch = withHandler("odd", (calls) => Effect.succeed(answer(calls) as never))
+        const { states } = yield* Batch.run(batch, BatchSource.fromIterable(["a"]), quick)
+        const [row] = yield* collect(Batch.results("odd"))
+        assert.deepStrictEqual([states.failed, row?.error?.kind], [1, "InvalidRequestError"])
+        assert.include(row?.error?.message, ` invalid ${place}: `)
+        assert.isEmpty(row?.calls ?? [])
+        assert.strictEqual((yield* runsOf).length, 1)
+      }).pipe(Effect.provide(layer({ flows: withTools }))))
+  }
 
   it.live("are none where the model called no tool", () =>
     Effect.gen(function*() {

@@ -7,7 +7,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { size } from "../../sdk/test/support/size.js"
-import { type PauseScript, pauseScripts } from "./support/pauseScripts.js"
+import { type PauseScript, pauseScripts, unholdable } from "./support/pauseScripts.js"
 
 interface Answer {
   readonly status?: number
@@ -222,6 +222,14 @@ const cases: ReadonlyArray<Case> = [
     answers: [{ body: paused([call("t1")]) }],
     resume: [{ tool_call_id: "t1", content: "x" }, { toolCallId: "t1", content: "y" }]
   },
+  ...unholdable.flatMap(([name, content]): ReadonlyArray<Case> =>
+    ["content", "output"].map((key) => ({
+      name: `resume with ${name} as its ${key}`,
+      options: { ...hi, tools },
+      answers: [{ body: paused([call("t1"), call("t2")]) }],
+      resume: [{ tool_call_id: "t1", content: "x" }, { tool_call_id: "t2", [key]: content() }]
+    }))
+  ),
   { name: "a pause without tools", options: hi, answers: [{ body: paused([call("t1")]) }] },
   {
     name: "a pause without calls",

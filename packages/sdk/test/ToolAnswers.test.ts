@@ -64,3 +64,44 @@ for (const [kind, toolsOf] of Object.entries(kinds)) {
     }
   })
 }
+
+const throws = (name: string) =>
+  Object.defineProperty({ toolCallId: "t1", content: 1 }, name, {
+    get: () => {
+      throw new Error("boom")
+    }
+  })
+
+const revoked = () => {
+  const { proxy, revoke } = Proxy.revocable<Array<unknown>>([], {})
+  revoke()
+  return proxy
+}
+
+describe("results of Tools.handle that are no results", () => {
+  for (
+    const [name, results, field] of [
+      ["no list", () => new Map(), "results"],
+      ["nothing", () => undefined, "results"],
+      ["a revoked proxy", revoked, "results"],
+      ["a list with a revoked proxy", () => [revoked()], "results[0]"],
+      ["a hole", () => Array(1), "results[0].toolCallId"],
+      ["an id that throws", () => [throws("toolCallId")], "results[0]"],
+      ["a content that throws", () => [throws("content")], "results[0]"],
+      ["a promise", () => [Promise.resolve({ toolCallId: "t1", content: 1 })], "results[0]"]
+    ] satisfies ReadonlyArray<readonly [string, () => unknown, string]>
+  ) {
+    it.scopedLive(`are refused: ${name}`, () =>
+      Effect.gen(function*() {
+        const server = yield* Wire.serve(pause, done)
+        const flows = yield* clientFor(server)
+        const tools = Tools.handle(
+          [{ type: "function", function: { name: "look" } }],
+          () => Effect.sync(() => results() as never)
+        )
+        const error = yield* Effect.flip(flows.execute("a/b/c", { message: "hi", tools, onToolFailure: "report" }))
+        assert.deepInclude(error, { _tag: "InvalidRequestError", field, executionId: "ex-1" })
+        assert.lengthOf(server.requests, 1)
+      }))
+  }
+})

@@ -33,6 +33,27 @@ const answer = (id: string, args = "{\"x\":1}") => ({ role: "tool", tool_call_id
 const contents: ToolHandler = (calls) =>
   calls.map(({ id }, place) => ({ tool_call_id: id, content: ["text", { a: [1] }, 7, null, true][place] }) as never)
 
+/** Contents that JSON cannot hold, each with the place where it cannot. */
+export const unholdable: ReadonlyArray<readonly [name: string, content: () => unknown, place: string]> = [
+  ["a map", () => new Map([["a", 1]]), ""],
+  ["a set", () => ({ seen: new Set([1]) }), ".seen"],
+  ["an error", () => [new Error("no")], "[0]"],
+  ["a response", () => new Response("a"), ""],
+  ["a function", () => ({ of: () => 1 }), ".of"],
+  ["a symbol", () => Symbol("a"), ""],
+  ["a bigint", () => [1n], "[0]"],
+  ["a forgotten await", () => ({ sky: Promise.resolve("blue") }), ".sky"],
+  ["an invalid date", () => ({ at: new Date(NaN) }), ".at"],
+  ["NaN", () => ({ degrees: { max: NaN } }), ".degrees.max"],
+  ["Infinity", () => Infinity, ""],
+  ["a hole of a list", () => [undefined], "[0]"],
+  ["a field that throws", () => Object.defineProperty({}, "a", { enumerable: true, get: () => thrown() }), ""]
+]
+
+const thrown = (): never => {
+  throw new Error("boom")
+}
+
 const script = (name: string, given: Omit<PauseScript, "name" | "handler"> & Partial<PauseScript>): PauseScript => ({
   name,
   handler: echo,
@@ -147,6 +168,53 @@ export const pauseScripts: ReadonlyArray<PauseScript> = [
     sent: [0, 1, 2, 3].map((n) => [answer(`t${n}`)]),
     handled: [["t0"], ["t1"], ["t2"], ["t3"]]
   }),
+  ...([
+    [
+      "a promise for each",
+      (id) => [Promise.resolve({ tool_call_id: id, content: 1 })],
+      "results[0]: must be a result, not a promise"
+    ],
+    [
+      "a promise among them",
+      (id) => [{ tool_call_id: id, content: 1 }, Promise.resolve(1)],
+      "results[1]: must be a result, not a promise"
+    ],
+    ["an id that throws", () => [{
+      get tool_call_id() {
+        return thrown()
+      },
+      get toolCallId() {
+        return thrown()
+      }
+    }], "results[0]: cannot be read"],
+    ["a content that throws", (id) => [{
+      tool_call_id: id,
+      toolCallId: id,
+      get content() {
+        return thrown()
+      }
+    }], "results[0]: cannot be read"],
+    ["a hole", () => Array(1), "results[0].toolCallId"],
+    ["null", () => [null], "results[0].toolCallId"],
+    ["no list", (id) => ({ tool_call_id: id, content: 1 }), "must be an array"],
+    ["nothing", () => undefined, "must be an array"]
+  ] satisfies ReadonlyArray<readonly [string, (id: string) => unknown, string]>).map(([name, results, reason]) =>
+    script(`results that cannot be: ${name}`, {
+      rounds: [pause(call("t1"))],
+      handler: (([call]: ReadonlyArray<{ readonly id: string }>) => results(call!.id)) as never,
+      sent: [reason],
+      handled: [["t1"]]
+    })
+  ),
+  ...unholdable.map(([name, content, place]) =>
+    script(`contents that JSON cannot hold: ${name}`, {
+      rounds: [pause(call("t1"), call("t2", "find"))],
+      handler: (calls) =>
+        calls.map(({ id }, at) => ({ tool_call_id: id, content: at === 0 ? "ok" : content() as never })),
+      sent: [`tools.find.result${place}`],
+      handled: [["t1", "t2"]]
+    })
+  ),
   script("a later pause that does not name the run", {
     rounds: [
       pause(call("t1")),

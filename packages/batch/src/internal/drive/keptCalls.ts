@@ -1,5 +1,6 @@
 /** The calls of the tools of a row, kept in the ledger before its run goes on with their results. */
 import type { NoukaiError, Tools } from "@effect-noukai/sdk"
+import { checkResults } from "@effect-noukai/sdk/internal/pauses"
 import { digitsWithin, parseJson, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
 import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
@@ -60,6 +61,8 @@ export function keepingCalls<E>(
       ...tools,
       run: (asked, settings) =>
         Effect.tap(tools.run(asked, settings), (results) => {
+          // the run refuses these results
+          if (checkResults(asked, results) !== undefined) return Effect.void
           const round = answered(asked, results)
           calls = isFirst ? followedBy(calls, round) : [...calls, ...round]
           isFirst = false

@@ -22,9 +22,6 @@ export const wireCalls = (calls: ReadonlyArray<Tools.ToolCall>): Array<ToolCall>
       : { id, type: "function", function: named }
   })
 
-/** Translates results. The SDK checks that they answer the calls. */
-const handledResults = (results: unknown) => (resultsOf(results) ?? results) as ReadonlyArray<Tools.ToolResult>
-
 /** Runs code of the caller in the asynchronous context of the call that began the run, and in the span of the tool. */
 const inContextOfNow = () => {
   const inContext = snapshot()
@@ -90,6 +87,6 @@ export const toolsOf = (tools: ExecuteOptions["tools"], handler: ToolHandler | u
   const inContext = inContextOfNow()
   return Tools.handle(
     declared ?? [],
-    (calls) => inContext(async (signal) => handledResults(await handler(wireCalls(calls), { signal })))
+    (calls) => inContext(async (signal) => resultsOf(await handler(wireCalls(calls), { signal })))
   )
 }

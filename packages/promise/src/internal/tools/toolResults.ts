@@ -1,10 +1,12 @@
 /** Translates the results of tools. Needs no Effect. */
-import { checkJson } from "@effect-noukai/sdk/internal/jsonProblem"
-import { checkResults, inOrderOf } from "@effect-noukai/sdk/internal/pauses"
+import { checkResults, inOrderOf, maxResults } from "@effect-noukai/sdk/internal/pauses"
 import type { ToolResult } from "@effect-noukai/sdk/Tools"
+import { isRecord } from "../json.js"
 import { fieldsOf, reading, refusal } from "../options/reading.js"
 
-const resultOf = (given: { readonly [key: string]: unknown }): ToolResult => {
+const resultOf = (given: unknown): ToolResult => {
+  // the SDK tells an entry that is not a result from one of another call
+  if (!isRecord(given) || typeof given.then === "function") return given as ToolResult
   const id = given.tool_call_id ?? given.toolCallId
   return {
     toolCallId: typeof id === "string" ? id : "",
@@ -12,14 +14,16 @@ const resultOf = (given: { readonly [key: string]: unknown }): ToolResult => {
   }
 }
 
-/** The longest list that is translated. No pause has more calls. */
-const maxResults = 10_000
-
-/** Translates results. Returns `undefined` for a value that is not a list. */
-export const resultsOf = (results: unknown): ReadonlyArray<ToolResult> | undefined =>
-  Array.isArray(results) && results.length <= maxResults
-    ? results.map((result: unknown) => resultOf(Object(result) as { readonly [key: string]: unknown }))
-    : undefined
+/** Translates results. Returns any other value, and one that cannot be read, as it is: {@link checkResults} refuses it. */
+export const resultsOf = (results: unknown): ReadonlyArray<ToolResult> => {
+  try {
+    return Array.isArray(results) && results.length <= maxResults
+      ? Array.from(results, resultOf)
+      : results as ReadonlyArray<ToolResult>
+  } catch {
+    return results as ReadonlyArray<ToolResult>
+  }
+}
 
 /** Returns the results that answer a pause. Throws a refusal of an option. `null` and `undefined` count as absent. */
 export const answerOf = (
@@ -34,29 +38,25 @@ export const answerOf = (
       const reason = "is not an option of resume: it takes toolResults, and the options of the first call apply"
       throw refusal(operation, option, reason, { executionId })
     }
-    const results = resultsOf(toolResults)
-    if (results !== undefined) return results
+    if (Array.isArray(toolResults) && toolResults.length <= maxResults) return toolResults.map(resultOf)
     throw refusal(operation, "toolResults", "must be a list with one result per tool call", { executionId })
   })
-
-/** The name of the content of a result in a refusal, from its place. */
-type ContentName = (place: string, toolCallId: string) => string
 
 /**
  * Returns results that answer each call once with JSON, in the order of the calls. Throws a refusal for any others.
  *
- * @param nameOf Default: the place of the result in the list.
+ * @param nameOf the name of a content, from its place and the id of its call; default: the place
  */
 export const checkedResults = (
   operation: string,
   calls: ReadonlyArray<{ readonly id: string }>,
-  results: ReadonlyArray<ToolResult> | undefined,
+  results: ReadonlyArray<ToolResult>,
   executionId: string,
-  nameOf: ContentName = (place) => place
+  nameOf?: (place: string, toolCallId: string) => string
 ): ReadonlyArray<ToolResult> => {
-  const found = checkResults(calls, results, (place, content, id) => checkJson(nameOf(place, id), content))
+  const found = checkResults(calls, results, nameOf)
   if (found !== undefined) throw refusal(operation, found.field, found.reason, { executionId })
-  return inOrderOf(calls, results ?? [])
+  return inOrderOf(calls, results)
 }
 
 /** Returns the results that answer the calls of a pause. Throws a refusal for any others. */

@@ -6,6 +6,7 @@
  * @see docs/wire.md#results
  */
 import { unreadable } from "../../Kit.js"
+import { checkJson } from "../core/jsonProblem.js"
 import {
   canonicalText,
   type Digits,
@@ -108,22 +109,28 @@ export interface ResultProblem {
 /** A limit far above the calls of any pause. */
 export const maxResults = 10_000
 
-type CheckContent = (field: string, content: unknown, toolCallId: string) => ResultProblem | undefined
+/** The name of a content, from its place in the list and the id of its call. */
+type NameContent = (place: string, toolCallId: string) => string
 
-/** Whether content has JSON text. The tools themselves check that it is JSON as it is. */
-export const checkWritten = (field: string, content: unknown): ResultProblem | undefined =>
-  written(content) === undefined ? { field, reason: "must be a string or JSON" } : undefined
+/** Whether content is JSON as it is, and has a text. */
+const checkContent = (field: string, content: unknown): ResultProblem | undefined =>
+  checkJson(field, content) ??
+    (written(content) === undefined ? { field, reason: "must be a string or JSON" } : undefined)
 
-/** The problem of the results of a round, unless every call is answered once, and nothing else is. */
+/**
+ * The problem of the results of a round, unless every call is answered once with JSON, and nothing else is.
+ *
+ * @param nameOf Default: the place.
+ */
 export const checkResults = (
   calls: ReadonlyArray<{ readonly id: string }>,
   results: unknown,
-  checkContent: CheckContent = checkWritten
+  nameOf: NameContent = (place) => place
 ): ResultProblem | undefined => {
   let field = "results"
   const at = (place: string) => field = place
   try {
-    return problemOfResults(calls, results, checkContent, at)
+    return problemOfResults(calls, results, nameOf, at)
   } catch {
     return { field, reason: unreadable }
   }
@@ -133,7 +140,7 @@ export const checkResults = (
 const problemOfResults = (
   calls: ReadonlyArray<{ readonly id: string }>,
   results: unknown,
-  checkContent: CheckContent,
+  nameOf: NameContent,
   reading: (place: string) => void
 ): ResultProblem | undefined => {
   if (!Array.isArray(results) || results.length > maxResults) {
@@ -144,13 +151,14 @@ const problemOfResults = (
   for (const [index, result] of results.entries()) {
     const at = `results[${index}]`
     reading(at)
-    const { content, toolCallId: id }: { readonly [key: string]: unknown } = isRecord(result) ? result : {}
+    const { content, then, toolCallId: id }: { readonly [key: string]: unknown } = isRecord(result) ? result : {}
+    if (typeof then === "function") return { field: at, reason: "must be a result, not a promise: await it" }
     if (typeof id !== "string" || (id === "" && !open.has(id))) {
       return { field: `${at}.toolCallId`, reason: "must be the id of a tool call" }
     }
     if (answered.has(id)) return { field: at, reason: `${JSON.stringify(id)} is answered twice` }
     if (!open.has(id)) return { field: `${at}.toolCallId`, reason: `${JSON.stringify(id)} was not asked for` }
-    const found = checkContent(`${at}.content`, content, id)
+    const found = checkContent(nameOf(`${at}.content`, id), content)
     if (found !== undefined) return found
     answered.add(id)
   }

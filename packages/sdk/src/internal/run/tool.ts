@@ -210,18 +210,25 @@ export const sendable = (
   return onFailure === "report" ? Effect.succeed(failed(call, error)) : Effect.fail(error)
 }
 
-/** The results of a handler, which are all {@link sendable}. Results that answer no call are refused later. */
+/**
+ * The results of a handler, which are all {@link sendable}. Results that answer no call, or cannot be read, are refused
+ * later.
+ */
 export const allSendable = (
   calls: ReadonlyArray<ToolCall>,
   settings: RoundSettings,
   results: ReadonlyArray<ToolOutcome>
-): Effect.Effect<ReadonlyArray<ToolOutcome>, InvalidRequestError> =>
-  Array.isArray(results)
-    ? Effect.forEach(results, (result: ToolOutcome) => {
-      const call = Predicate.isRecord(result) ? calls.find(({ id }) => id === result.toolCallId) : undefined
-      return call === undefined ? Effect.succeed(result) : sendable(call, settings, result)
-    })
-    : Effect.succeed(results)
+): Effect.Effect<ReadonlyArray<ToolOutcome>, InvalidRequestError> => {
+  const checked = (result: ToolOutcome) => {
+    const call = Predicate.isRecord(result) ? calls.find(({ id }) => id === result.toolCallId) : undefined
+    return call === undefined ? Effect.succeed(result) : sendable(call, settings, result)
+  }
+  try {
+    return Array.isArray(results) ? Effect.all(Array.from(results, checked)) : Effect.succeed(results)
+  } catch {
+    return Effect.succeed(results)
+  }
+}
 
 /** The error of a handler whose value does not fit the schema of its tool. */
 export const misfit = (method: string, name: string, reason: string): InvalidRequestError =>

@@ -10,7 +10,6 @@ import * as Either from "effect/Either"
 import type { ExecuteOptions } from "../../Execution.js"
 import type { PendingTools } from "../../FlowCursor.js"
 import { type InvalidRequestError, ToolCallLimitError, UnexpectedResponseError } from "../../NoukaiError.js"
-import { checkJson } from "../core/jsonProblem.js"
 import { invalid, known, newError, type RefusalFacts } from "../core/makeError.js"
 import * as Spans from "../telemetry/spans.js"
 import * as Pauses from "./pauses.js"
@@ -26,11 +25,7 @@ export const answersOf = (
   results: unknown,
   facts: RefusalFacts
 ): Either.Either<ReadonlyArray<Tool.ToolResult>, InvalidRequestError> => {
-  const found = Pauses.checkResults(
-    calls,
-    results,
-    (field, content) => checkJson(field, content) ?? Pauses.checkWritten(field, content)
-  )
+  const found = Pauses.checkResults(calls, results)
   return found === undefined
     ? Either.right(Pauses.inOrderOf(calls, results as ReadonlyArray<Tool.ToolResult>))
     : Either.left(invalid(method, found.field, found.reason, facts))
