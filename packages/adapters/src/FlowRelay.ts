@@ -149,12 +149,14 @@ export interface RelayReject {
  * @since 0.1.0
  * @category constructors
  */
-export const resolveBounds = (bounds: RelayBounds = {}): Required<RelayBounds> => {
-  refuseMisnamed("resolveBounds", bounds, boundNames)
+export const resolveBounds = (bounds: RelayBounds = {}): Required<RelayBounds> => resolved("resolveBounds", bounds)
+
+const resolved = (method: string, bounds: RelayBounds, whole?: string): Required<RelayBounds> => {
+  refuseMisnamed(method, bounds, boundNames, whole)
   const { maxBodyBytes, maxMessages } = bounds
   return {
-    maxBodyBytes: Either.getOrThrowWith(limit("maxBodyBytes", maxBodyBytes, DEFAULT_MAX_BODY_BYTES), identity),
-    maxMessages: Either.getOrThrowWith(limit("maxMessages", maxMessages, DEFAULT_MAX_MESSAGES), identity)
+    maxBodyBytes: Either.getOrThrowWith(limit("maxBodyBytes", maxBodyBytes, DEFAULT_MAX_BODY_BYTES, method), identity),
+    maxMessages: Either.getOrThrowWith(limit("maxMessages", maxMessages, DEFAULT_MAX_MESSAGES, method), identity)
   }
 }
 
@@ -172,15 +174,16 @@ const configNames: Names<FlowRelayConfig> = {
 /**
  * Parses the text of a request within bounds. Blank text is `{}`. Rejects a larger body with 413 `BODY_TOO_LARGE` before
  * it is parsed, longer lists with 413 `TOO_MANY_MESSAGES`, and text that is not a JSON object, or nests deeper than 64
- * levels, with 400 `INVALID_JSON`.
+ * levels, with 400 `INVALID_JSON`. Throws an `InvalidRequestError` for wrong bounds, as {@link resolveBounds} does.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const boundAndParseBody = (
   raw: string,
-  { maxBodyBytes, maxMessages }: Required<RelayBounds>
+  bounds: Required<RelayBounds>
 ): { payload: Record<string, unknown> } | { reject: RelayReject } => {
+  const { maxBodyBytes, maxMessages } = resolved("boundAndParseBody", bounds)
   const reject = (detail: Relay.Problem) => ({ reject: { status: Relay.statusOf[detail], detail } })
   if (new TextEncoder().encode(raw).length > maxBodyBytes) return reject("BODY_TOO_LARGE")
   const body = parseBody(raw.trim(), "application/json", { maxDepth: Relay.defaults.maxDepth, maxMessages })
@@ -220,7 +223,8 @@ export const forwardToFlow = async (
   traceHeaders: Record<string, string> = {}
 ): Promise<RelayOutcome> => {
   refuseMisnamed("forwardToFlow", config, configNames)
-  const { client, org, project, slug, version } = config
+  const { bounds = {}, client, org, project, slug, version } = config
+  resolved("forwardToFlow", bounds, "bounds")
   const { traceparent, tracestate } = traceHeaders
   // a payload that was copied has the digits of its numbers in its fields
   const body = isJsonObject(payload) ? withDigits({ ...payload }, digitsWithin(payload)) : payload

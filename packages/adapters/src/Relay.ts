@@ -289,7 +289,10 @@ export const make = <Request, E, R>(
     if (unknown !== undefined) return yield* Either.left(invalid(unknown.field, unknown.reason))
     const forward = yield* SdkRelay.forward(
       options.flow,
-      { version: options.version, attemptTimeout: options.timeout },
+      {
+        version: options.version,
+        attemptTimeout: options.timeout === undefined ? undefined : yield* clock("timeout", options.timeout, 0)
+      },
       defaultsOfClient
     )
     const { org, project, slug } = yield* resolve(options.flow, defaultsOfClient)

@@ -154,7 +154,7 @@ const clientNames: Names<ClientOptions> = {
   maxRetries: true,
   onLog: true,
   logPayloads: true,
-  dispatcher: true,
+  dispatcher: "or null",
   fetch: true
 }
 

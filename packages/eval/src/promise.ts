@@ -64,7 +64,7 @@ const names: Names<(RunOptions | ScoreOptions | ReportOptions) & PromiseOptions>
   maxRetries: true,
   onLog: true,
   logPayloads: true,
-  dispatcher: true,
+  dispatcher: "or null",
   fetch: true,
   signal: true
 }

@@ -6,15 +6,17 @@
  */
 
 /**
- * The names of all options of an interface or a union. The compiler refuses a table that misses a name, or has another.
- * A name of nested options has a table of its own.
+ * The names of all options of an interface or a union. The compiler refuses a table that misses a name, or has another, or
+ * does not say which options may be `null`. A name of nested options has a table of its own.
  *
  * @since 0.1.0
  * @category models
  */
-export type Names<A> = { readonly [K in Keys<A>]-?: true | Table }
+export type Names<A> = { readonly [K in Keys<A>]-?: Table | (null extends ValueAt<A, K> ? "or null" : true) }
 
 type Keys<A> = A extends unknown ? Extract<keyof A, string> : never
+
+type ValueAt<A, K extends PropertyKey> = A extends unknown ? (K extends keyof A ? A[K] : never) : never
 
 /**
  * Names of options of any input.
@@ -23,7 +25,7 @@ type Keys<A> = A extends unknown ? Extract<keyof A, string> : never
  * @category models
  */
 export interface Table {
-  readonly [name: string]: true | Table
+  readonly [name: string]: true | "or null" | Table
 }
 
 /**
@@ -129,9 +131,11 @@ export const unknownName = (name: string, names: ReadonlyArray<string>, otherwis
 const listed = (names: ReadonlyArray<string>): string =>
   names.length === 0 ? "there are no options" : `the options are ${names.join(", ")}`
 
+const notNull = "must not be null: leave the option out, or give it a value"
+
 /**
- * Returns the problem of an input that is not an object, or that has an unknown or unreadable option. An option that is
- * `undefined` is absent. `whole` is the name of the input.
+ * Returns the problem of an input that is not an object, or that has an option that is unknown, unreadable, or `null` where
+ * it takes none. An option that is `undefined` is absent. `whole` is the name of the input.
  *
  * @since 0.1.0
  * @category names
@@ -145,7 +149,8 @@ export const misnamed = (whole: string, given: unknown, names: Table): Problem |
       if (value === undefined) continue
       const known = Object.hasOwn(names, name) ? names[name] : undefined
       if (known === undefined) return { field: at, reason: unknownName(name, Object.keys(names)) }
-      const found = known === true || !isFields(value) ? undefined : within(value, known, `${at}.`)
+      if (value === null && known !== "or null") return { field: at, reason: notNull }
+      const found = typeof known === "object" && isFields(value) ? within(value, known, `${at}.`) : undefined
       if (found !== undefined) return found
     }
     return undefined

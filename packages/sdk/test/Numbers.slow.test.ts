@@ -53,13 +53,14 @@ const inputs: { readonly [name: string]: Call } = {
 }
 
 /** Whole numbers, amounts, and times. A time may be a part of a millisecond; one that limits may be endless. */
-const counts = [NaN, -1, 0.5, Infinity]
-const amounts = [NaN, -1, Infinity]
-const times = [NaN, -1]
+const never = [NaN, -1, null, "many", true, {}, []]
+const counts = [...never, 0.5, Infinity, "5", 5n, 1e21]
+const amounts = [...never, Infinity]
+const times = [...never, "5", "-1 second", -1n, [-1, 0], [NaN, 0]]
 
 const call = ["timeout", "attemptTimeout", "connectTimeout"]
 
-const table: ReadonlyArray<readonly [name: string, fields: ReadonlyArray<string>, values: ReadonlyArray<number>]> = [
+const table: ReadonlyArray<readonly [name: string, fields: ReadonlyArray<string>, values: ReadonlyArray<unknown>]> = [
   ["execute", ["version", "maxToolRounds", "toolConcurrency"], counts],
   ["execute", ["maxCostUsd"], amounts],
   ["execute", call, times],
@@ -102,7 +103,7 @@ const table: ReadonlyArray<readonly [name: string, fields: ReadonlyArray<string>
   ["relay", ["rate.interval"], amounts]
 ]
 
-const optionsOf = (field: string, value: number): object =>
+const optionsOf = (field: string, value: unknown): object =>
   field === "rate.limit"
     ? { rate: { limit: value, interval: 1 } }
     : field === "rate.interval"
@@ -118,8 +119,8 @@ describe("wrong numbers", () => {
         for (const field of fields) {
           for (const value of values) {
             const error = yield* Effect.flip(Effect.scoped(inputs[name]!(optionsOf(field, value))))
-            assert.instanceOf(error, InvalidRequestError, `${field}: ${value}`)
-            assert.strictEqual(error.field, field, `${value}`)
+            assert.instanceOf(error, InvalidRequestError, `${field}: ${String(value)}`)
+            assert.strictEqual(error.field, field, String(value))
           }
         }
         assert.deepStrictEqual(yield* (yield* ScriptedHttp).calls, [])

@@ -5,21 +5,23 @@ import type { SessionsOptions } from "../SessionsOptions.js"
 import { invalid } from "./relay/answer.js"
 
 /** Throws an `InvalidRequestError` if an input is not an object, or has an unknown option. */
-export const refuseMisnamed = (method: string, given: unknown, names: Table): void => {
-  const found = misnamed("options", given, names)
+export const refuseMisnamed = (method: string, given: unknown, names: Table, whole = "options"): void => {
+  const found = misnamed(whole, given, names)
   if (found !== undefined) throw invalid(found.field, found.reason, method)
 }
 
 const sessionsNames: Names<SessionsOptions> = { exclude: true, exposeSession: true, whenDisabled: true }
 
 /** The options of sessions on a server of the Effect platform. */
-export const platformNames: Names<SessionsOptions & { readonly onReplayError?: unknown }> = {
+export const platformNames: Names<SessionsOptions & { readonly onReplayError?: object | undefined }> = {
   ...sessionsNames,
   onReplayError: true
 }
 
 /** The options of sessions on a server with a client. */
-export const clientNames: Names<SessionsOptions & { readonly client: unknown; readonly onReplayError?: unknown }> = {
+export const clientNames: Names<
+  SessionsOptions & { readonly client: object; readonly onReplayError?: object | undefined }
+> = {
   ...platformNames,
   client: true
 }

@@ -57,14 +57,14 @@ export interface Definition extends Options {
 const variance = {}
 
 export const make = (options: Options): Definition => {
-  const operation = options.operation ?? "jobs"
+  const { maxInputBytes = 16 * 1024 * 1024, operation = "jobs", version = "production" } = options
   return {
     ...options,
     [TypeId]: variance,
-    version: options.version ?? "production",
+    version,
     operation,
     recovery: operation === "jobs" ? "exact" : "reported",
-    maxInputBytes: options.maxInputBytes ?? 16 * 1024 * 1024
+    maxInputBytes
   }
 }
 

@@ -1,3 +1,4 @@
+import { isCount } from "@effect-noukai/sdk/Kit"
 import { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
 import * as Either from "effect/Either"
 import { jsonHeaders } from "../jsonAnswer.js"
@@ -30,10 +31,11 @@ export const invalid = (field: string, reason: string, method = "Relay.make"): I
 export const limit = (
   field: string,
   value: unknown,
-  otherwise: number
+  otherwise: number,
+  method?: string
 ): Either.Either<number, InvalidRequestError> => {
   if (value === undefined) return Either.right(otherwise)
-  return typeof value === "number" && value >= 0 && (Number.isInteger(value) || value === Infinity)
+  return value === Infinity || isCount(value, 0)
     ? Either.right(value)
-    : Either.left(invalid(field, "must be a whole number of at least 0, or Infinity"))
+    : Either.left(invalid(field, "must be a whole number of at least 0, or Infinity", method))
 }

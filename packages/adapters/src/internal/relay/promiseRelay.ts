@@ -1,5 +1,5 @@
 /** A relay whose `authorize` is not an Effect. */
-import type { Names } from "@effect-noukai/sdk/Kit"
+import { isFields, type Names } from "@effect-noukai/sdk/Kit"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -36,6 +36,8 @@ const names: Names<RelayHandlerOptions<never>> = {
   timeout: true
 }
 
+const isOptions = (bounds: unknown): boolean => bounds === undefined || isFields(bounds)
+
 /**
  * The rules of a relay. Throws an `InvalidRequestError` when an option is unknown, the flow, the version or a limit is wrong, or the flow is
  * named twice.
@@ -45,6 +47,7 @@ export const promiseRelay = <Request>(
 ): Relay.Relay<RequestInContext<Request>, NoukaiHttp> => {
   refuseMisnamed("relay", options, names)
   const { authorize, bounds, client, flow, org, project, slug, ...given } = options
+  if (!isOptions(bounds)) throw invalid("bounds", "must be an object")
   const { maxBodyBytes = bounds?.maxBodyBytes, maxMessages = bounds?.maxMessages, ...limits } = given
   if (flow !== undefined && (org ?? project ?? slug) !== undefined) {
     throw invalid("flow", "give either flow, or org, project and slug")

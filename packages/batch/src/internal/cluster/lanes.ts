@@ -1,5 +1,5 @@
 /** Lanes as workflows, which the runners of a cluster share. */
-import type { Names } from "@effect-noukai/sdk/Kit"
+import { isNegativeTime, type Names } from "@effect-noukai/sdk/Kit"
 import * as ClusterSchema from "@effect/cluster/ClusterSchema"
 import * as ClusterWorkflowEngine from "@effect/cluster/ClusterWorkflowEngine"
 import * as EntityId from "@effect/cluster/EntityId"
@@ -82,17 +82,17 @@ interface LaneSettings {
   readonly group: string
 }
 
-const shortestLease = Duration.seconds(3)
+const [shortestLease, longestLease] = [Duration.seconds(3), Duration.days(1)]
 
 const settingsOf = (method: string, options: ClusterOptions): Effect.Effect<LaneSettings, InvalidBatchError> => {
-  const { lanes = 16 } = options
-  const lease = Option.getOrElse(Duration.decodeUnknown(options.lease ?? "10 seconds"), () => Duration.zero)
+  const { lanes = 16, lease: given = "10 seconds" } = options
+  const lease = isNegativeTime(given) ? Option.none() : Duration.decodeUnknown(given)
   if (!Number.isInteger(lanes) || lanes < 1 || lanes > 1024) {
     return new InvalidBatchError({ method, field: "lanes", reason: "is a whole number from 1 to 1024" })
   }
-  return !Duration.isFinite(lease) || Duration.lessThan(lease, shortestLease)
-    ? new InvalidBatchError({ method, field: "lease", reason: "is 3 seconds or longer" })
-    : Effect.succeed({ lanes, lease, group: `lanes-${lanes}` })
+  return Option.isNone(lease) || !Duration.between(lease.value, { minimum: shortestLease, maximum: longestLease })
+    ? new InvalidBatchError({ method, field: "lease", reason: "is a duration from 3 seconds to 1 day" })
+    : Effect.succeed({ lanes, lease: lease.value, group: `lanes-${lanes}` })
 }
 
 const addressOf = (method: string, host: string, port: number) =>

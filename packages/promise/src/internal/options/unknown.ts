@@ -1,8 +1,9 @@
 /** Refuses unknown options: a call without an option that its caller wrote is another call. */
-import { hint, type Names } from "@effect-noukai/sdk/Kit"
+import { hint, type Names as AllNames, type Table } from "@effect-noukai/sdk/Kit"
 import { type CallOptions, refusal, takeOptions } from "./reading.js"
 
-export type { Names } from "@effect-noukai/sdk/Kit"
+/** The names of all options. `null` counts as absent, so a table does not say which of them take it. */
+export type Names<A> = { readonly [K in keyof AllNames<A>]: true | Table }
 
 /** Options of the SDK and of other clients, by their letters in lower case, and the option that takes their place. */
 const instead: { readonly [letters: string]: string } = {

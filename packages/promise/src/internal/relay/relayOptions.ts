@@ -115,9 +115,9 @@ const misnamedIn = (entries: ReadonlyArray<unknown>, names: Table): string | und
   return undefined
 }
 
-const attachmentNames: Table = { kind: true, url: true, mime_type: true, mimeType: true, filename: true }
+const attachmentNames: Table = { kind: true, url: true, mime_type: true, mimeType: true, filename: "or null" }
 
-const toolNames: Table = { type: true, function: { name: true, description: true, parameters: true } }
+const toolNames: Table = { type: true, function: { name: true, description: "or null", parameters: "or null" } }
 
 const checkTimeout: Check = (value) => {
   if (typeof value !== "number") {

@@ -32,7 +32,7 @@ export interface SessionRun {
 const sessionNames: Names<SessionRun> = {
   slug: true,
   trigger: true,
-  result: true,
+  result: "or null",
   steps: true,
   error: { stepId: true, code: true, message: true },
   executionId: true
@@ -122,7 +122,7 @@ const recordedNames: Names<RecordedRun> = {
   flow: true,
   version: true,
   inputOverrides: true,
-  result: true,
+  result: "or null",
   steps: true,
   error: true,
   executionId: true

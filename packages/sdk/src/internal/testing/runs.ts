@@ -51,7 +51,7 @@ export interface ToolCallInput {
   readonly arguments?: unknown
 }
 
-const callNames: Names<ToolCallInput> = { id: true, name: true, arguments: true }
+const callNames: Names<ToolCallInput> = { id: true, name: true, arguments: "or null" }
 
 export const pauseFields = (tools: ReadonlyArray<ToolCallInput>) => {
   const toolCalls = tools.map((given) => orThrow("tool call", given, callNames)).map((tool, place) => ({
