@@ -378,7 +378,7 @@ describe("an argument that a check cannot use", () => {
         Check.equals(1, { at: 5 as never }),
         "has at 5: it must be a path such as \"answers.0.text\", or a list of keys"
       ],
-      [Check.judge("a/b/c", { input, at: null as never }), "has at null: it must be a path"],
+      [Check.judge("a/b/c", { input, at: null as never }), "has at, which must not be null"],
       [Check.judge("a/b/c", { input, reason: true as never }), "has reason true: it must be a path"],
       [Check.judge("a/b/c", { input, pass: 0.5 as never }), "has a pass that must be a check or a function, not 0.5"],
       [Check.judge("a/b/c", { input, pass: () => true, minScore: 0.9 }), "has a minScore, which its pass ignores"]

@@ -268,7 +268,7 @@ const serverOf = (
     return Either.right({ origin: url.origin, prefix: path === "" ? prefix : path })
   }
   if (env === "dev" || env === "development") {
-    const dev = port ?? 8080
+    const dev = port === undefined ? 8080 : port
     return Number.isInteger(dev) && dev > 0 && dev < 65_536
       ? Either.right({ origin: `http://localhost:${dev}`, prefix })
       : refuse("port", "must be an integer from 1 to 65535")

@@ -53,7 +53,7 @@ const inputs: { readonly [name: string]: Call } = {
 }
 
 /** Whole numbers, amounts, and times. A time may be a part of a millisecond; one that limits may be endless. */
-const never = [NaN, -1, null, "many", true, {}, []]
+const never = [NaN, -1, null, "many", true, []]
 const counts = [...never, 0.5, Infinity, "5", 5n, 1e21]
 const amounts = [...never, Infinity]
 const times = [...never, "5", "-1 second", -1n, [-1, 0], [NaN, 0]]
@@ -118,7 +118,9 @@ describe("wrong numbers", () => {
       Effect.gen(function*() {
         for (const field of fields) {
           for (const value of values) {
-            const error = yield* Effect.flip(Effect.scoped(inputs[name]!(optionsOf(field, value))))
+            const error = yield* Effect.flip(Effect.scoped(inputs[name]!(optionsOf(field, value)))).pipe(
+              Effect.catchAll(() => Effect.die(`${field} takes ${String(value)}`))
+            )
             assert.instanceOf(error, InvalidRequestError, `${field}: ${String(value)}`)
             assert.strictEqual(error.field, field, String(value))
           }
