@@ -1,6 +1,6 @@
 /**
  * Releases a clone of the repository to a registry on this machine, then uses the packages from there as the README says: its first
- * program, and the command. The registry, verdaccio, passes requests for other packages on to the registry of npm's configuration.
+ * program, and the command, and each block of the documents that can be pasted. The registry, verdaccio, passes requests for other packages on to the registry of npm's configuration.
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -18,6 +18,7 @@ import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { text } from "node:stream/consumers"
+import { pasteDocuments } from "./paste.mjs"
 import { environment, timed } from "./suite.mjs"
 import { current } from "./version.mjs"
 import { publishable, root } from "./workspace.mjs"
@@ -151,6 +152,16 @@ try {
     )
     equal(printed, "{\"text\":\"Hello! You said: Hi\"}", "the run")
   })
+  const { CI: _, ...reader } = env
+  mkdirSync(join(temporary, "home"))
+  await pasteDocuments(join(temporary, "pages"), {
+    ...reader,
+    HOME: join(temporary, "home"),
+    XDG_STATE_HOME: join(temporary, "home/state"),
+    npm_config_prefix: join(temporary, "global"),
+    npm_config_prefer_offline: "true",
+    PATH: `${join(temporary, "global/bin")}:${reader.PATH}`
+  }, timed)
 } catch (error) {
   console.error(`FAIL  ${error.message}`)
   process.exitCode = 1
