@@ -11,7 +11,7 @@ import { refOf } from "../flow/flows.js"
 import { type Endpoint, json } from "../server/endpoint.js"
 import type { Route } from "../server/router.js"
 import type { State } from "../state.js"
-import { decoder, JobBody, runInputOf } from "./requestBody.js"
+import { decoder, JobBody, runInputOf } from "../wire/requestBody.js"
 import * as Checks from "./requestChecks.js"
 import { gone, startRun } from "./runRow.js"
 

@@ -16,7 +16,6 @@ import {
   type StepFailure,
   Tokens
 } from "../../Flow.js"
-import type { RunInput } from "../endpoints/requestBody.js"
 import type { Tree } from "../flow/flows.js"
 import { render, renderText, type TemplateScope } from "../flow/template.js"
 import { errorText, isObject, type JsonObject } from "../json.js"
@@ -27,6 +26,7 @@ import * as Money from "../store/money.js"
 import type { Run } from "../store/runs.js"
 import * as Snapshots from "../store/snapshots.js"
 import { giveWay, millis, takeTime, turn } from "../time/time.js"
+import type { RunInput } from "../wire/requestBody.js"
 import { type WireEvent, wireEvent } from "../wire/wireEvent.js"
 import { askOrAnswer, type Resume, type StepOutcome, type ToolOptions } from "./toolStep.js"
 

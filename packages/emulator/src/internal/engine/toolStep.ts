@@ -5,8 +5,8 @@
  */
 import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
 import type { Json, StepFailure, ToolStep } from "../../Flow.js"
-import type { RunInput } from "../endpoints/requestBody.js"
 import { render, type TemplateScope } from "../flow/template.js"
+import type { RunInput } from "../wire/requestBody.js"
 
 import {
   askingMessage,

@@ -4,8 +4,8 @@
  */
 import type { RunEntry } from "../../EmulatorLedger.js"
 import type { CaptureMode, Json } from "../../Flow.js"
-import type { RunInput } from "../endpoints/requestBody.js"
 import type { FlowSummary, Tree } from "../flow/flows.js"
+import type { RunInput } from "../wire/requestBody.js"
 import type { Message, WireToolCall } from "../wire/toolConversation.js"
 import { EventLog, StepLog } from "./history.js"
 import type { Ids } from "./ids.js"
