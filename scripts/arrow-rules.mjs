@@ -63,10 +63,8 @@ const table = {
   }
 }
 
-/** The modules below `./internal/` in the exports of the SDK, which are for the other packages here. */
-const sharedInternals = Object.entries(manifest("sdk").exports).flatMap(([name, targets]) =>
-  name.startsWith("./internal/") ? [`^packages/sdk/${targets["@effect-noukai/source"].slice(2)}$`] : []
-)
+/** The kit of the SDK, which is for the other packages here. */
+const sharedInternals = ["^packages/sdk/src/internal/kit/"]
 
 /** The files that run on Node alone, reached through a condition of `imports`. */
 const undiciFiles = ["^packages/sdk/src/internal/http/undici(Connections|Included|Required)?[.]ts$"]

@@ -11,7 +11,7 @@ import { root, sources } from "./workspace.mjs"
 chdir(root)
 const packages = sources()
 
-const folderOf = (path) => /^packages\/[^/]+\/src\/internal\/[^/]+(?=\/)/.exec(path)?.[0]
+const folderOf = (path) => /^packages\/[^/]+\/src\/internal\/.+(?=\/)/.exec(path)?.[0]
 
 /** Folders of `internal/` that lead back to themselves, each with the imports of one way round. */
 const folderCycles = (modules) => {

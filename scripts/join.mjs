@@ -18,7 +18,7 @@ const source = join(root, folder, "src")
 /** The files that `imports` of the manifest leads to, or the root would load all of them, and what needs no Effect. */
 const byCondition = {
   ErrorResponse: ["ErrorResponse"],
-  Kit: ["Kit"],
+  "internal/kit/names": ["internal/kit/names"],
   "internal/http/undici": ["internal/http/undici"],
   "internal/http/undiciRequired": ["internal/http/undiciRequired"],
   "internal/http/undiciIncluded": ["internal/http/undiciIncluded"],

@@ -44,10 +44,10 @@ export const publishable = () => {
   return ordered
 }
 
-/** The exports of a package that programs may import: not those for the other packages here, under `internal`. */
+/** The exports of a package that programs may import: not the kit for the other packages here. */
 export const publicExports = ({ exports }) =>
   Object.fromEntries(
-    Object.entries(exports).filter(([name]) => name !== "./package.json" && !name.startsWith("./internal/"))
+    Object.entries(exports).filter(([name]) => name !== "./package.json" && !name.startsWith("./kit/"))
   )
 
 /** Those of them that programs import; the others are commands. */

@@ -6,7 +6,7 @@
  */
 import { readErrorResponse } from "@effect-noukai/sdk/ErrorResponse"
 import { type Defaults, type FlowRef, type FlowVersion, resolve } from "@effect-noukai/sdk/Flow"
-import { isNegativeTime, misnamed, type Names } from "@effect-noukai/sdk/Kit"
+import { isNegativeTime, misnamed, type Names } from "@effect-noukai/sdk/kit/names"
 import { type InvalidRequestError, isReplayError } from "@effect-noukai/sdk/NoukaiError"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import * as SdkRelay from "@effect-noukai/sdk/Relay"

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Names } from "@effect-noukai/sdk/Kit"
+import type { Names } from "@effect-noukai/sdk/kit/names"
 import type { InvalidRequestError, NoukaiError, ReplayError } from "@effect-noukai/sdk/NoukaiError"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"

@@ -5,7 +5,7 @@
  */
 import type { Noukai } from "@effect-noukai/promise"
 import { run } from "@effect-noukai/promise/NoukaiPromise"
-import type { Names } from "@effect-noukai/sdk/Kit"
+import type { Names } from "@effect-noukai/sdk/kit/names"
 import type { ReplayError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { isCount, misnamed, type Names } from "@effect-noukai/sdk/Kit"
+import { isCount, misnamed, type Names } from "@effect-noukai/sdk/kit/names"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { basename } from "node:path"

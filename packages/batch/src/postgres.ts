@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import { isCount, isNegativeTime, misnamed, type Names } from "@effect-noukai/sdk/Kit"
+import { isCount, isNegativeTime, misnamed, type Names } from "@effect-noukai/sdk/kit/names"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import * as Config from "effect/Config"

@@ -28,7 +28,7 @@
  *
  * @since 0.1.0
  */
-import { type EndpointName, endpointNames } from "@effect-noukai/sdk/internal/endpoints"
+import { type EndpointName, endpointNames } from "@effect-noukai/sdk/kit/endpoints"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { FlowRef } from "./Flow.js"

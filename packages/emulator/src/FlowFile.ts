@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { parseJson } from "@effect-noukai/sdk/internal/plainJson"
+import { parseJson } from "@effect-noukai/sdk/kit/plainJson"
 import * as Either from "effect/Either"
 import * as JSONSchema from "effect/JSONSchema"
 import * as Schema from "effect/Schema"

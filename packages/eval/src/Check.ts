@@ -5,8 +5,8 @@
  */
 import type { JobInput } from "@effect-noukai/batch/Batch"
 import * as Flow from "@effect-noukai/sdk/Flow"
-import { withoutDigits } from "@effect-noukai/sdk/internal/plainJson"
-import { isNegativeTime, type Names } from "@effect-noukai/sdk/Kit"
+import { isNegativeTime, type Names } from "@effect-noukai/sdk/kit/names"
+import { withoutDigits } from "@effect-noukai/sdk/kit/plainJson"
 import { parseCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Duration from "effect/Duration"

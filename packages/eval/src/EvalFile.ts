@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import * as BatchSource from "@effect-noukai/batch/BatchSource"
-import { rowOptions } from "@effect-noukai/sdk/internal/runOptions"
-import { hint } from "@effect-noukai/sdk/Kit"
+import { hint } from "@effect-noukai/sdk/kit/names"
+import { rowOptions } from "@effect-noukai/sdk/kit/runOptions"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as JSONSchema from "effect/JSONSchema"

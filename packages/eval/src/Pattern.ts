@@ -6,7 +6,7 @@
  */
 import type { InvalidRequestError } from "@effect-noukai/sdk"
 import type { SessionCassette } from "@effect-noukai/sdk/Cassette"
-import { redactPlaces } from "@effect-noukai/sdk/ReportKit"
+import { redactPlaces } from "@effect-noukai/sdk/kit/runs/report"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

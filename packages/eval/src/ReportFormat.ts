@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import { maskedValue, safeJson } from "@effect-noukai/sdk/SafeText"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"

@@ -1,5 +1,5 @@
 import { Check, type EvalRun } from "@effect-noukai/eval"
-import { parseJson } from "@effect-noukai/sdk/internal/plainJson"
+import { parseJson } from "@effect-noukai/sdk/kit/plainJson"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, Schema } from "effect"
 import { outcomesOf } from "../src/internal/verdict.js"

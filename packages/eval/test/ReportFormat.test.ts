@@ -1,7 +1,7 @@
 /** Reports of eval runs, of made-up verdicts: the words of a terminal, HTML, XML of JUnit, Markdown and JSON lines. */
 import { Check, ReportFormat } from "@effect-noukai/eval"
 import { CaseVerdict, type EvalReport, type Verdict } from "@effect-noukai/eval/EvalReport"
-import { parseJson, withDigits } from "@effect-noukai/sdk/internal/plainJson"
+import { parseJson, withDigits } from "@effect-noukai/sdk/kit/plainJson"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
 import { readFile } from "node:fs/promises"

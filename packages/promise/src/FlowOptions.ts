@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { FieldOf, QueuedOption } from "@effect-noukai/sdk/internal/runOptions"
+import type { FieldOf, QueuedOption } from "@effect-noukai/sdk/kit/runOptions"
 import type { ToolHandler } from "./Tool.js"
 import type { Tool } from "./TypedTool.js"
 

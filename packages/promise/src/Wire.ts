@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { RepeatedField } from "@effect-noukai/sdk/internal/runOptions"
+import type { RepeatedField } from "@effect-noukai/sdk/kit/runOptions"
 import type { ChatMessage, ExecuteOptions } from "./FlowOptions.js"
 
 /** The fields that each request of a run has. */

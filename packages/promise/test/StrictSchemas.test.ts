@@ -1,6 +1,6 @@
 /** Strict schemas of each library take results with numbers that JavaScript cannot hold. */
 import { type AnySchema, defineTool } from "@effect-noukai/promise"
-import { parseJson } from "@effect-noukai/sdk/internal/plainJson"
+import { parseJson } from "@effect-noukai/sdk/kit/plainJson"
 import { toStandardJsonSchema } from "@valibot/to-json-schema"
 import { type } from "arktype"
 import { Schema } from "effect"

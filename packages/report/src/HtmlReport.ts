@@ -4,8 +4,8 @@
  *
  * @since 0.1.0
  */
-import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
-import * as Kit from "@effect-noukai/sdk/Kit"
+import * as Kit from "@effect-noukai/sdk/kit/names"
+import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import * as Stream from "effect/Stream"
 import { safeText } from "./internal/words.js"

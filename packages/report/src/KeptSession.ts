@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { RecordedCassette, Redact, SessionCassette } from "@effect-noukai/sdk/Cassette"
+import { orThrow } from "@effect-noukai/sdk/kit/names"
 import {
   digitsAt,
   digitsIn,
@@ -11,10 +12,9 @@ import {
   restoreDigits,
   stringifyJson,
   withDigits
-} from "@effect-noukai/sdk/internal/plainJson"
-import { orThrow } from "@effect-noukai/sdk/Kit"
+} from "@effect-noukai/sdk/kit/plainJson"
+import { inputOf, known, newError, problemOf, runOf } from "@effect-noukai/sdk/kit/runs/report"
 import { FlowExecutionError } from "@effect-noukai/sdk/NoukaiError"
-import { inputOf, known, newError, problemOf, runOf } from "@effect-noukai/sdk/ReportKit"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import { type RecordedRun, recording } from "@effect-noukai/sdk/testing"
 import * as Either from "effect/Either"

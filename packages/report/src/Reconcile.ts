@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import type { Cassette } from "@effect-noukai/sdk/Cassette"
-import type { CallError, SessionError } from "@effect-noukai/sdk/NoukaiError"
 import {
   absentable,
   addCost,
@@ -26,7 +25,8 @@ import {
   slugOf,
   subtractCost,
   sumCosts
-} from "@effect-noukai/sdk/ReportKit"
+} from "@effect-noukai/sdk/kit/runs/report"
+import type { CallError, SessionError } from "@effect-noukai/sdk/NoukaiError"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import { type SessionExecution, SessionService } from "@effect-noukai/sdk/SessionService"
 import * as BigDecimal from "effect/BigDecimal"

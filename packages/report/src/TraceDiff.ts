@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as Kit from "@effect-noukai/sdk/Kit"
+import * as Kit from "@effect-noukai/sdk/kit/names"
 import {
   changeText,
   costText,
@@ -19,7 +19,7 @@ import {
   parseCost,
   subtractCost,
   unknownCostsIn
-} from "@effect-noukai/sdk/ReportKit"
+} from "@effect-noukai/sdk/kit/runs/report"
 import { costOf, type StepTrace, type Trace } from "@effect-noukai/sdk/Trace"
 import { Change } from "@effect-noukai/sdk/ValueDiff"
 import * as Arr from "effect/Array"

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import * as Kit from "@effect-noukai/sdk/Kit"
+import * as Kit from "@effect-noukai/sdk/kit/names"
 import {
   formatCost,
   millisOf,
@@ -14,7 +14,7 @@ import {
   sumCosts,
   timelineOf,
   unknownCostsIn
-} from "@effect-noukai/sdk/ReportKit"
+} from "@effect-noukai/sdk/kit/runs/report"
 import type { StepTrace, Trace } from "@effect-noukai/sdk/Trace"
 import * as Arr from "effect/Array"
 

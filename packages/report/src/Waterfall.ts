@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import * as Kit from "@effect-noukai/sdk/Kit"
-import { type CostSum, costText, formatCost, payloadText, spanIdOf, sumCosts } from "@effect-noukai/sdk/ReportKit"
+import * as Kit from "@effect-noukai/sdk/kit/names"
+import { type CostSum, costText, formatCost, payloadText, spanIdOf, sumCosts } from "@effect-noukai/sdk/kit/runs/report"
 import type { Trace } from "@effect-noukai/sdk/Trace"
 import * as Arr from "effect/Array"
 import * as Stream from "effect/Stream"

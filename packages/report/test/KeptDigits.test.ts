@@ -2,7 +2,7 @@
 import * as HtmlReport from "@effect-noukai/report/HtmlReport"
 import { keepSession } from "@effect-noukai/report/KeptSession"
 import { Cassette, FlowService, NoukaiReplay } from "@effect-noukai/sdk"
-import { digitsAt, digitsOf, parseJson, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsAt, digitsOf, parseJson, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either } from "effect"

@@ -5,7 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { absentable, KeptObject } from "./internal/core/json.js"
-import { forNames, plainRepeated } from "./internal/core/runOptions.js"
+import { forNames, plainRepeated } from "./internal/kit/runOptions.js"
 
 const ToolCalls = Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, arguments: Schema.String }))
 

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 
-import { type EndpointSpans, endpointSpans } from "./internal/core/endpoints.js"
+import { type EndpointSpans, endpointSpans } from "./internal/kit/endpoints.js"
 
 const ownSpans = {
   events: "noukai.flow.events",

@@ -15,9 +15,9 @@ import { budgetsOf } from "./internal/core/cost.js"
 import { readFiber, withFiber } from "./internal/core/fiber.js"
 import { newError } from "./internal/core/makeError.js"
 import { makeEventSink } from "./internal/http/call.js"
+import { type Names, orThrow } from "./internal/kit/names.js"
 import type { HttpService, Requests } from "./internal/operations/operations.js"
 import * as Scope from "./internal/operations/scope.js"
-import { type Names, orThrow } from "./Kit.js"
 import {
   ReplayDisabledError,
   type ReplayLeftoverError,

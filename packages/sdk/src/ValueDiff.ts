@@ -4,9 +4,9 @@
  * @since 0.1.0
  */
 import { differences, formatPath } from "./internal/core/diff.js"
-import { exactly } from "./internal/core/plainJson.js"
 import { Change, changeText, maxValue } from "./internal/core/replayReport.js"
-import * as Kit from "./Kit.js"
+import * as Kit from "./internal/kit/names.js"
+import { exactly } from "./internal/kit/plainJson.js"
 
 export {
   /**

@@ -4,8 +4,8 @@
  */
 import { Cassette, FlowCursor, FlowService, NoukaiRecord, NoukaiReplay, PausedState } from "@effect-noukai/sdk"
 import type { FlowEvent } from "@effect-noukai/sdk/FlowEvent"
-import { digitsOf, parseJson, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
 import { JobService } from "@effect-noukai/sdk/JobService"
+import { digitsOf, parseJson, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import { layerServices } from "@effect-noukai/sdk/Noukai"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Context, Effect, Either, Layer, Schema, Stream } from "effect"

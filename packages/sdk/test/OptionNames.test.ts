@@ -17,7 +17,7 @@ import {
   Tools,
   TraceScope
 } from "@effect-noukai/sdk"
-import { isCount, isNumber, misnamed, type Names, unknownName } from "@effect-noukai/sdk/Kit"
+import { isCount, isNumber, misnamed, type Names, unknownName } from "@effect-noukai/sdk/kit/names"
 import { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
 import * as Testing from "@effect-noukai/sdk/testing"
 import { ScriptedHttp } from "@effect-noukai/sdk/testing"

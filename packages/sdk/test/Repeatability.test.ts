@@ -3,8 +3,8 @@ import * as Errors from "@effect-noukai/sdk/NoukaiError"
 import { assert, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 import { expect } from "vitest"
-import { isRepeatable, repeatability } from "../src/internal/core/repeatability.js"
 import { shouldRetry } from "../src/internal/http/retry.js"
+import { isRepeatable, repeatability } from "../src/internal/kit/repeatability.js"
 
 const call = { method: "FlowService.execute", isRetryable: false }
 

@@ -1,7 +1,7 @@
 /** Schemas that refuse keys which they do not know: they take values with numbers that JavaScript cannot hold. */
 import { Flow, FlowService, Tools } from "@effect-noukai/sdk"
-import { parseJson } from "@effect-noukai/sdk/internal/plainJson"
 import { JobService } from "@effect-noukai/sdk/JobService"
+import { parseJson } from "@effect-noukai/sdk/kit/plainJson"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Context, Effect, Schema, Stream } from "effect"
 import { servicesFor } from "./support/client.js"

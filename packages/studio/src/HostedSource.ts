@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { isNegativeTime, type Names, orThrow } from "@effect-noukai/sdk/Kit"
+import { isNegativeTime, type Names, orThrow } from "@effect-noukai/sdk/kit/names"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import { type SessionExecution, SessionService } from "@effect-noukai/sdk/SessionService"

@@ -5,7 +5,7 @@
  */
 import { BatchStore } from "@effect-noukai/batch/BatchStore"
 import type { Eval } from "@effect-noukai/eval/Eval"
-import { type Names, orThrow } from "@effect-noukai/sdk/Kit"
+import { type Names, orThrow } from "@effect-noukai/sdk/kit/names"
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

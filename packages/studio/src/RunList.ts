@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { type Names, orThrow } from "@effect-noukai/sdk/Kit"
+import { type Names, orThrow } from "@effect-noukai/sdk/kit/names"
 import type { Point, Points, Run, RunFilter, RunPage } from "./RunsApi.js"
 
 /**

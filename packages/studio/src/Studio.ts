@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { isCount, misnamed, type Names } from "@effect-noukai/sdk/Kit"
+import { isCount, misnamed, type Names } from "@effect-noukai/sdk/kit/names"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"

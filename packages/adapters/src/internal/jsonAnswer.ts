@@ -1,4 +1,4 @@
-import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 
 /** A response of this package, on any server. */
 export interface JsonAnswer {

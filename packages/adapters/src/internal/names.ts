@@ -1,5 +1,5 @@
 /** Refuses unknown options: a server without an option that its author wrote is another server. */
-import { misnamed, type Names, type Table } from "@effect-noukai/sdk/Kit"
+import { misnamed, type Names, type Table } from "@effect-noukai/sdk/kit/names"
 import type * as ErrorAnswer from "../ErrorAnswer.js"
 import type { SessionsOptions } from "../SessionsOptions.js"
 import { invalid } from "./relay/answer.js"

@@ -1,8 +1,8 @@
 /** Reads and changes a batch in a ledger. */
 import { Flow } from "@effect-noukai/sdk"
 import { onceSession } from "@effect-noukai/sdk/FlowService"
-import { digitsOf, withDigits, withoutDigits } from "@effect-noukai/sdk/internal/plainJson"
-import { isCount } from "@effect-noukai/sdk/Kit"
+import { isCount } from "@effect-noukai/sdk/kit/names"
+import { digitsOf, withDigits, withoutDigits } from "@effect-noukai/sdk/kit/plainJson"
 import * as Array_ from "effect/Array"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"

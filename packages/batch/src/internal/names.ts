@@ -1,5 +1,5 @@
 /** Refuses unknown options: a batch without an option that its caller wrote is another batch. */
-import { misnamed, type Names, type Table } from "@effect-noukai/sdk/Kit"
+import { misnamed, type Names, type Table } from "@effect-noukai/sdk/kit/names"
 import * as Effect from "effect/Effect"
 import { InvalidBatchError } from "../BatchError.js"
 import type {

@@ -1,5 +1,5 @@
 /** A run of a batch: its rows are planned and handed out until all are settled or the batch stops. */
-import { isCount, isNegativeTime } from "@effect-noukai/sdk/Kit"
+import { isCount, isNegativeTime } from "@effect-noukai/sdk/kit/names"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"

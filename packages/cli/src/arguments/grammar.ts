@@ -3,7 +3,7 @@
  * unknown flag for a message, and a paid run would start. This module loads nothing of Effect.
  */
 
-import { nearest } from "@effect-noukai/sdk/Kit"
+import { nearest } from "@effect-noukai/sdk/kit/names"
 
 /** A flag. */
 export interface Flag {

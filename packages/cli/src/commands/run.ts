@@ -2,7 +2,7 @@
 import type { FlowCursor } from "@effect-noukai/sdk/FlowCursor"
 import type { FlowCompleted } from "@effect-noukai/sdk/FlowEvent"
 import { FlowService } from "@effect-noukai/sdk/FlowService"
-import { digitsOf, withDigits } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsOf, withDigits } from "@effect-noukai/sdk/kit/plainJson"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import type { ToolDeclaration } from "@effect-noukai/sdk/Tools"
 import * as Trace from "@effect-noukai/sdk/Trace"

@@ -1,5 +1,5 @@
 /** Results as text. JSON has the digits of numbers that JavaScript cannot hold. */
-import { digitsAt, digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsAt, digitsWithin, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import { safeJson } from "@effect-noukai/sdk/SafeText"
 import { masked } from "./text.js"
 

@@ -1,5 +1,5 @@
 /** Checks the keys, organisations and fault rules that a program adds. A file is checked as a whole. */
-import { misnamed, type Names, type Table } from "@effect-noukai/sdk/Kit"
+import { misnamed, type Names, type Table } from "@effect-noukai/sdk/kit/names"
 import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"

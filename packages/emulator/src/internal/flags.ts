@@ -2,7 +2,7 @@
  * The flags of the command. Each is an option of the emulator, named by its path in kebab case: `limits.runs` is
  * `--limits-runs`.
  */
-import { nearest } from "@effect-noukai/sdk/Kit"
+import { nearest } from "@effect-noukai/sdk/kit/names"
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"

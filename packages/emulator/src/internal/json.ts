@@ -1,6 +1,6 @@
 /** JSON from outside: its objects, its depth, its schemas and their mistakes. */
-import { digitsWithin, parseJson, restoreDigits, withoutDigits } from "@effect-noukai/sdk/internal/plainJson"
-import { unknownName } from "@effect-noukai/sdk/Kit"
+import { unknownName } from "@effect-noukai/sdk/kit/names"
+import { digitsWithin, parseJson, restoreDigits, withoutDigits } from "@effect-noukai/sdk/kit/plainJson"
 import * as Arr from "effect/Array"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"

@@ -1,5 +1,5 @@
 /** Checks the numbers and times among the options of an emulator, before it listens. */
-import { isCount } from "@effect-noukai/sdk/Kit"
+import { isCount } from "@effect-noukai/sdk/kit/names"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { EmulatorError } from "../EmulatorError.js"

@@ -1,5 +1,5 @@
 /** Refuses unknown options: an emulator without an option that its caller wrote is another emulator. */
-import { misnamed, type Names } from "@effect-noukai/sdk/Kit"
+import { misnamed, type Names } from "@effect-noukai/sdk/kit/names"
 import * as Effect from "effect/Effect"
 import { EmulatorError } from "../EmulatorError.js"
 import type { EmulatorOptions, Jobs, Limits, Sessions } from "../EmulatorOptions.js"

@@ -1,5 +1,5 @@
 /** Refuses unknown options: an eval run without an option that its caller wrote is another run. */
-import { misnamed, type Names, type Table } from "@effect-noukai/sdk/Kit"
+import { misnamed, type Names, type Table } from "@effect-noukai/sdk/kit/names"
 import * as Effect from "effect/Effect"
 import * as Struct from "effect/Struct"
 import { InvalidEvalError } from "../EvalError.js"

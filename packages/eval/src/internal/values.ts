@@ -1,6 +1,6 @@
 /** Values of cases and runs: paths into them, their texts, their equality and their hashes. */
 import type { FlowVersion } from "@effect-noukai/sdk/Flow"
-import { misnamed, nameDistance, type Table } from "@effect-noukai/sdk/Kit"
+import { misnamed, nameDistance, type Table } from "@effect-noukai/sdk/kit/names"
 import { masked } from "@effect-noukai/sdk/SafeText"
 import * as JSONSchema from "effect/JSONSchema"
 import * as Option from "effect/Option"

@@ -1,6 +1,6 @@
 /** Runs of a session that are added to the text of a file of eval cases. */
-import { digitsAt, digitsIn, digitsWithin, stringifyJson, withDigits } from "@effect-noukai/sdk/internal/plainJson"
-import { type Names, orThrow } from "@effect-noukai/sdk/Kit"
+import { type Names, orThrow } from "@effect-noukai/sdk/kit/names"
+import { digitsAt, digitsIn, digitsWithin, stringifyJson, withDigits } from "@effect-noukai/sdk/kit/plainJson"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 

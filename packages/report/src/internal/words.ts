@@ -1,5 +1,5 @@
 /** The words and numbers of pictures of a run: times, marks of an axis, and texts that fit their columns. */
-import { maskSecrets } from "@effect-noukai/sdk/ReportKit"
+import { maskSecrets } from "@effect-noukai/sdk/kit/runs/report"
 import * as Arr from "effect/Array"
 
 /** Facts in one line. */

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "effect/FastCheck"
-import { digitsLeft, digitsOf, parseJson, stringifyJson } from "../../src/internal/core/plainJson.js"
+import { digitsLeft, digitsOf, parseJson, stringifyJson } from "../../src/internal/kit/plainJson.js"
 
 /** Numbers of JSON whose text is kept. */
 const longNumber = fc.tuple(

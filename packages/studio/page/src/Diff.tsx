@@ -1,5 +1,5 @@
 /** Two values side by side, and the places in which they differ. */
-import { digitsAt, digitsOf, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsAt, digitsOf, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import type { Change, Part } from "@effect-noukai/sdk/ValueDiff"
 import { type ReactNode, useState } from "react"
 import { count, oneLine, plural, visible } from "./format.js"

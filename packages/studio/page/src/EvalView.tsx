@@ -1,6 +1,6 @@
 /** An eval run: the verdict, the checks, and the cases with the outputs of both sides. */
 import type { CaseVerdict, EvalReport, Rate, Trial } from "@effect-noukai/eval/EvalReport"
-import { digitsAt, digitsOf, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsAt, digitsOf, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import { type ReactNode, useMemo, useRef } from "react"
 import { verdicts } from "../../src/internal/verdicts.js"
 import type { EvalCase, EvalCaseDetail, EvalDetail, EvalSummary } from "./api.js"

@@ -1,5 +1,5 @@
 /** A step: its attempts side by side, each with its payloads. */
-import { digitsWithin, parseJson, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsWithin, parseJson, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import type { Bar, Payload, RunDetail, StepAttempt } from "./api.js"
 import { bytes, costText, count, exactCost, instant, millis, moment, oneLine, plural, visible } from "./format.js"

@@ -1,5 +1,5 @@
 /** The form about a new run: its fields, made of a JSON Schema and a known input, and the input that they say. */
-import { digitsAt, digitsOf, parseJson, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsAt, digitsOf, parseJson, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import type { RunAttachment, RunForm, RunInput } from "./api.js"
 
 export type Kind = "text" | "number" | "integer" | "choice" | "json"

@@ -1,5 +1,5 @@
 /** Requests to the studio's server. Types alone come from its API: nothing of Effect is in the page. */
-import { parseJson } from "@effect-noukai/sdk/internal/plainJson"
+import { parseJson } from "@effect-noukai/sdk/kit/plainJson"
 import type { HttpApiEndpoint } from "@effect/platform/HttpApiEndpoint"
 import type { StudioApi } from "../../src/StudioApi.js"
 import { routes } from "./routes.js"

@@ -1,6 +1,6 @@
 /** The differences of a case of an eval. */
 import type { CaseVerdict, Trial } from "@effect-noukai/eval/EvalReport"
-import { digitsAt, digitsWithin } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsAt, digitsWithin } from "@effect-noukai/sdk/kit/plainJson"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import type { EvalCaseDetail } from "../EvalsApi.js"
 import { type Exact, exactChanges } from "./exactChanges.js"

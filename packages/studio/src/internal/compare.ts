@@ -1,6 +1,6 @@
 /** Two runs side by side. */
 import * as TraceDiff from "@effect-noukai/report/TraceDiff"
-import { digitsOf, withDigits } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsOf, withDigits } from "@effect-noukai/sdk/kit/plainJson"
 import type { StepTrace, Trace } from "@effect-noukai/sdk/Trace"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import type { RunComparison, StepComparison } from "../CompareApi.js"

@@ -2,7 +2,7 @@
 import type { RequestEntry } from "@effect-noukai/emulator/EmulatorLedger"
 import type { EmulatorService } from "@effect-noukai/emulator/EmulatorService"
 import type { FaultRule } from "@effect-noukai/emulator/Fault"
-import { endpointNames } from "@effect-noukai/sdk/internal/endpoints"
+import { endpointNames } from "@effect-noukai/sdk/kit/endpoints"
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"

@@ -1,5 +1,5 @@
 /** Differences of JSON whose numbers are compared by all their digits. */
-import { type Exact, exactly } from "@effect-noukai/sdk/internal/plainJson"
+import { type Exact, exactly } from "@effect-noukai/sdk/kit/plainJson"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 
 export type { Exact }

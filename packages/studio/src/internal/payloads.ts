@@ -1,5 +1,5 @@
 /** The payloads of steps as JSON. */
-import { type Digits, digitsAt, digitsOf, digitsWithin } from "@effect-noukai/sdk/internal/plainJson"
+import { type Digits, digitsAt, digitsOf, digitsWithin } from "@effect-noukai/sdk/kit/plainJson"
 import type { StepTrace } from "@effect-noukai/sdk/Trace"
 import { exactJson } from "./text.js"
 

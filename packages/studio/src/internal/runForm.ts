@@ -1,5 +1,5 @@
 /** The form about a new run of a flow. */
-import { digitsAt, digitsOf, digitsWithin, withDigits } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsAt, digitsOf, digitsWithin, withDigits } from "@effect-noukai/sdk/kit/plainJson"
 import * as Trace from "@effect-noukai/sdk/Trace"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

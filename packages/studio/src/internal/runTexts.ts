@@ -1,6 +1,6 @@
 /** A run to begin, as a command and as a program. The page makes these texts of its form, so nothing of Effect is here. */
-import { digitsAt, digitsWithin } from "@effect-noukai/sdk/internal/plainJson"
-import { flagOf, type SimpleOption, simpleOptions } from "@effect-noukai/sdk/internal/runOptions"
+import { digitsAt, digitsWithin } from "@effect-noukai/sdk/kit/plainJson"
+import { flagOf, type SimpleOption, simpleOptions } from "@effect-noukai/sdk/kit/runOptions"
 import type { Source } from "../RunsApi.js"
 import { exactJson, serverFlags, shellWord } from "./text.js"
 

@@ -1,6 +1,6 @@
 /** Finds text in the names and payloads of a run. */
 import type * as TraceLayout from "@effect-noukai/report/TraceLayout"
-import { digitsAt } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsAt } from "@effect-noukai/sdk/kit/plainJson"
 import type { Hit, Hits } from "../RunsApi.js"
 import { digitsOfPayload, type PayloadName } from "./payloads.js"
 import type { Mask } from "./text.js"

@@ -1,6 +1,6 @@
 /** A run of the same flow with the same input, as text to copy. */
-import { digitsOf, digitsWithin, withDigits } from "@effect-noukai/sdk/internal/plainJson"
-import { fieldOf, runFieldNames, simpleOptions } from "@effect-noukai/sdk/internal/runOptions"
+import { digitsOf, digitsWithin, withDigits } from "@effect-noukai/sdk/kit/plainJson"
+import { fieldOf, runFieldNames, simpleOptions } from "@effect-noukai/sdk/kit/runOptions"
 import * as Predicate from "effect/Predicate"
 import * as Struct from "effect/Struct"
 import type { Run, Snippets, Source } from "../RunsApi.js"

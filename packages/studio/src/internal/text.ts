@@ -1,5 +1,5 @@
 /** Text that leaves the studio. */
-import { digitsWithin, parseJson, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsWithin, parseJson, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import type { Source } from "../RunsApi.js"
 
 const backslash = String.raw`(?:\\|%5[Cc])`

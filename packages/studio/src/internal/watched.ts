@@ -1,6 +1,6 @@
 /** Facts of a run that only its watcher knows, by the watcher's clock. */
 import type { FlowEvent } from "@effect-noukai/sdk/FlowEvent"
-import { withDigits } from "@effect-noukai/sdk/internal/plainJson"
+import { withDigits } from "@effect-noukai/sdk/kit/plainJson"
 import type { StoredRun } from "../StudioSource.js"
 
 /** Facts of one run. Times are in milliseconds since 1970. */

@@ -1,4 +1,4 @@
-import { isCount } from "@effect-noukai/sdk/Kit"
+import { isCount } from "@effect-noukai/sdk/kit/names"
 import { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
 import * as Either from "effect/Either"
 import { jsonHeaders } from "../jsonAnswer.js"

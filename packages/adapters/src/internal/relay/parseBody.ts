@@ -3,7 +3,7 @@
  *
  * @see docs/wire.md#relays
  */
-import * as Digits from "@effect-noukai/sdk/internal/plainJson"
+import * as Digits from "@effect-noukai/sdk/kit/plainJson"
 import * as Either from "effect/Either"
 
 export interface JsonObject {

@@ -1,5 +1,5 @@
 /** A relay whose `authorize` is not an Effect. */
-import { isFields, type Names } from "@effect-noukai/sdk/Kit"
+import { isFields, type Names } from "@effect-noukai/sdk/kit/names"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

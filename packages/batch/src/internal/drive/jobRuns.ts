@@ -1,14 +1,7 @@
 /** Runs through the queue, which keeps results: after a crash, runs are found again with their results. */
 import { JobService, type NoukaiError, RunService, SessionService, type SubmitInput } from "@effect-noukai/sdk"
-import {
-  digitsAt,
-  digitsIn,
-  digitsOf,
-  digitsWithin,
-  stringifyJson,
-  withDigits
-} from "@effect-noukai/sdk/internal/plainJson"
 import { type JobCancelled, type JobFailed, poll, problemOf } from "@effect-noukai/sdk/Job"
+import { digitsAt, digitsIn, digitsOf, digitsWithin, stringifyJson, withDigits } from "@effect-noukai/sdk/kit/plainJson"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Trace from "@effect-noukai/sdk/Trace"
 import * as Effect from "effect/Effect"

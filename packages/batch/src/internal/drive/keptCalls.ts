@@ -1,7 +1,7 @@
 /** The calls of the tools of a row, kept in the ledger before its run goes on with their results. */
 import type { NoukaiError, Tools } from "@effect-noukai/sdk"
-import { checkResults } from "@effect-noukai/sdk/internal/pauses"
-import { digitsWithin, parseJson, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
+import { checkResults } from "@effect-noukai/sdk/kit/pauses"
+import { digitsWithin, parseJson, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
 import type { RowCall } from "../../BatchRow.js"

@@ -1,5 +1,5 @@
 /** The end of a row, and the way on after a request that failed. */
-import { stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
+import { stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

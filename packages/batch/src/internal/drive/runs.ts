@@ -1,6 +1,6 @@
 /** How the runs of a batch are begun, found and followed: through the queue, or in requests. */
 import type { NoukaiError } from "@effect-noukai/sdk"
-import { digitsAt, digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsAt, digitsWithin, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import type { RunCost } from "@effect-noukai/sdk/Trace"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /** The meaning of a failed request for its row, and for the batch. */
 import type { FlowNotFoundError, NoukaiError } from "@effect-noukai/sdk"
-import { repeatability } from "@effect-noukai/sdk/internal/repeatability"
+import { repeatability } from "@effect-noukai/sdk/kit/repeatability"
 import type { RowError } from "../../BatchRow.js"
 import type { Stop } from "../ledger/batches.js"
 

@@ -1,5 +1,5 @@
 /** Reads rows from the ledger: counts, and rows page by page. */
-import { digitsOf, parseJson, withDigits } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsOf, parseJson, withDigits } from "@effect-noukai/sdk/kit/plainJson"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import * as Statement from "@effect/sql/Statement"
 import * as Arr from "effect/Array"

@@ -1,4 +1,4 @@
-import { isNegativeTime, type Names } from "@effect-noukai/sdk/Kit"
+import { isNegativeTime, type Names } from "@effect-noukai/sdk/kit/names"
 import type * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

@@ -1,6 +1,6 @@
 /** Rows as CSV, after RFC 4180. */
-import { digitsAt, digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
-import type { Names } from "@effect-noukai/sdk/Kit"
+import type { Names } from "@effect-noukai/sdk/kit/names"
+import { digitsAt, digitsWithin, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"

@@ -1,4 +1,4 @@
-import { misnamed, type Table } from "@effect-noukai/sdk/Kit"
+import { misnamed, type Table } from "@effect-noukai/sdk/kit/names"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"

@@ -1,4 +1,4 @@
-import type { Names } from "@effect-noukai/sdk/Kit"
+import type { Names } from "@effect-noukai/sdk/kit/names"
 import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"

@@ -1,4 +1,4 @@
-import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"

@@ -1,5 +1,5 @@
 /** Runs one step on the clock: its attempts, their cost, and their records for traces and ledger. */
-import { digitsOf, digitsWithin, parseJson, stringifyJson, withDigits } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsOf, digitsWithin, parseJson, stringifyJson, withDigits } from "@effect-noukai/sdk/kit/plainJson"
 import type * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

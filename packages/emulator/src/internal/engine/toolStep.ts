@@ -3,7 +3,7 @@
  *
  * @see docs/wire.md#tools
  */
-import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import type { Json, StepFailure, ToolStep } from "../../Flow.js"
 import { render, type TemplateScope } from "../flow/template.js"
 import type { RunInput } from "../wire/requestBody.js"

@@ -7,7 +7,7 @@ import {
   digitsWithin,
   stringifyJson,
   withDigits
-} from "@effect-noukai/sdk/internal/plainJson"
+} from "@effect-noukai/sdk/kit/plainJson"
 import type { Json } from "../../Flow.js"
 import { isObject } from "../json.js"
 

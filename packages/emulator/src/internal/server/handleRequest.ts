@@ -1,5 +1,5 @@
 /** Handles one request on a socket, up to its response. */
-import { type EndpointName, endpoints as ofApi } from "@effect-noukai/sdk/internal/endpoints"
+import { type EndpointName, endpoints as ofApi } from "@effect-noukai/sdk/kit/endpoints"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

@@ -1,5 +1,5 @@
 /** Writes replies to a socket, with the faults of the request. */
-import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import * as Effect from "effect/Effect"
 import type { RequestEntry } from "../../EmulatorLedger.js"
 import type { Position } from "../../Fault.js"

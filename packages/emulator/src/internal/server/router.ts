@@ -9,7 +9,7 @@ import {
   endpointNames,
   endpoints,
   type PathFields
-} from "@effect-noukai/sdk/internal/endpoints"
+} from "@effect-noukai/sdk/kit/endpoints"
 import * as Either from "effect/Either"
 import * as Record from "effect/Record"
 import { ApiError, coded } from "../apiError.js"

@@ -3,7 +3,7 @@
  *
  * @see docs/wire.md#capture
  */
-import { digitsOf, digitsWithin, stringifyJson, withDigits } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsOf, digitsWithin, stringifyJson, withDigits } from "@effect-noukai/sdk/kit/plainJson"
 import type { CaptureMode, Json } from "../../Flow.js"
 import { isObject } from "../json.js"
 

@@ -1,5 +1,5 @@
 /** Durations in milliseconds, and waits on the clock. */
-import { isNegativeTime } from "@effect-noukai/sdk/Kit"
+import { isNegativeTime } from "@effect-noukai/sdk/kit/names"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -4,7 +4,7 @@
  * @see docs/wire.md#tool-results
  * @see docs/wire.md#emulator
  */
-import { digitsWithin, parseJson, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsWithin, parseJson, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import * as Either from "effect/Either"
 import type { Json } from "../../Flow.js"
 import { type ApiError, refuse } from "../apiError.js"

@@ -1,6 +1,6 @@
 /** A report as one file of HTML. */
 import * as HtmlReport from "@effect-noukai/report/HtmlReport"
-import { digitsAt, digitsWithin } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsAt, digitsWithin } from "@effect-noukai/sdk/kit/plainJson"
 import { costText } from "@effect-noukai/sdk/Trace"
 import * as Stream from "effect/Stream"
 import type { CaseVerdict, EvalReport, Trial, Verdict } from "../../EvalReport.js"

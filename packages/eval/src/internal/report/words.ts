@@ -1,5 +1,5 @@
 /** The words of all reports. */
-import { digitsWithin, restoreDigits } from "@effect-noukai/sdk/internal/plainJson"
+import { digitsWithin, restoreDigits } from "@effect-noukai/sdk/kit/plainJson"
 import { maskedValue } from "@effect-noukai/sdk/SafeText"
 import { costText } from "@effect-noukai/sdk/Trace"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"

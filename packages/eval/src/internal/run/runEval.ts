@@ -3,8 +3,8 @@
 /** Plans, runs, scores and reports eval runs. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import { Flow, NoukaiConfig } from "@effect-noukai/sdk"
-import { digitsOf, withDigits } from "@effect-noukai/sdk/internal/plainJson"
-import type { Names } from "@effect-noukai/sdk/Kit"
+import type { Names } from "@effect-noukai/sdk/kit/names"
+import { digitsOf, withDigits } from "@effect-noukai/sdk/kit/plainJson"
 import { formatCost, parseCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"

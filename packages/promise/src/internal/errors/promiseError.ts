@@ -1,5 +1,5 @@
 /** Translates the tagged errors of the SDK into the classes of this package. */
-import { messageIn, type Terms } from "@effect-noukai/sdk/internal/terms"
+import { messageIn, type Terms } from "@effect-noukai/sdk/kit/names"
 import * as Sdk from "@effect-noukai/sdk/NoukaiError"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"

@@ -1,6 +1,7 @@
 /** Translates options into inputs of the SDK, which checks them. */
 import type { Attachment, EventsInput, ExecuteInput, ExecuteOnceInput } from "@effect-noukai/sdk/Execution"
 import type { AnyParameters } from "@effect-noukai/sdk/Flow"
+import type { SubmitInput, SubmitOnceInput } from "@effect-noukai/sdk/JobService"
 import {
   forNames,
   type PlainOption,
@@ -8,8 +9,7 @@ import {
   plainQueued,
   runFieldNames,
   unqueuedFields
-} from "@effect-noukai/sdk/internal/runOptions"
-import type { SubmitInput, SubmitOnceInput } from "@effect-noukai/sdk/JobService"
+} from "@effect-noukai/sdk/kit/runOptions"
 import type {
   EventsOptions,
   ExecuteAsyncOnceOptions,

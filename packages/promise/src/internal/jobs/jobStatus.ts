@@ -1,6 +1,6 @@
 /** Translates job statuses of the SDK. */
-import { digitsAt, digitsOf, stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
 import type * as Sdk from "@effect-noukai/sdk/Job"
+import { digitsAt, digitsOf, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import type { JobStatus } from "../../JobStatus.js"
 import { overReceived, resultField } from "../json.js"
 

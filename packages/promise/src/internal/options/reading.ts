@@ -1,5 +1,5 @@
 /** Reads the options of a caller. The SDK checks the values themselves. Needs no Effect. */
-import { isFields, unreadable } from "@effect-noukai/sdk/Kit"
+import { isFields, unreadable } from "@effect-noukai/sdk/kit/names"
 import { InvalidRequestError, type InvalidRequestErrorInit, NoukaiError } from "../../NoukaiError.js"
 
 export const refusal = (

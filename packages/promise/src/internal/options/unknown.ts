@@ -1,5 +1,5 @@
 /** Refuses unknown options: a call without an option that its caller wrote is another call. */
-import { hint, type Names as AllNames, type Table } from "@effect-noukai/sdk/Kit"
+import { hint, type Names as AllNames, type Table } from "@effect-noukai/sdk/kit/names"
 import { type CallOptions, refusal, takeOptions } from "./reading.js"
 
 /** The names of all options. `null` counts as absent, so a table does not say which of them take it. */

@@ -1,4 +1,5 @@
 /** Checks the options of relay flows. */
+import { hint, isCount, misnamed, type Table } from "@effect-noukai/sdk/kit/names"
 import {
   type FieldOf,
   fieldOf,
@@ -8,8 +9,7 @@ import {
   plainRepeated,
   type SimpleOption,
   simpleOptions
-} from "@effect-noukai/sdk/internal/runOptions"
-import { hint, isCount, misnamed, type Table } from "@effect-noukai/sdk/Kit"
+} from "@effect-noukai/sdk/kit/runOptions"
 import type { CreateRelayFlowOptions, RelayExecuteOptions } from "../../FlowOptions.js"
 import { attachmentsOf, maxAttachments } from "../execute/attachments.js"
 import { isRecord, type Json } from "../json.js"

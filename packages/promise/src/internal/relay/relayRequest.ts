@@ -1,5 +1,5 @@
 /** One request to a relay, over `fetch`. */
-import { stringifyJson } from "@effect-noukai/sdk/internal/plainJson"
+import { stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import { APIConnectionError, APITimeoutError, type Sent } from "../../NoukaiError.js"
 import { onAbort } from "../client/signals.js"
 import type { Json } from "../json.js"

@@ -1,8 +1,8 @@
 /** One run through a relay: its requests, its tool rounds and its results. */
 import { type ErrorResponse, keepBody, readErrorResponse } from "@effect-noukai/sdk/ErrorResponse"
-import * as Pauses from "@effect-noukai/sdk/internal/pauses"
-import { parseJson } from "@effect-noukai/sdk/internal/plainJson"
-import { isRepeatable } from "@effect-noukai/sdk/internal/repeatability"
+import * as Pauses from "@effect-noukai/sdk/kit/pauses"
+import { parseJson } from "@effect-noukai/sdk/kit/plainJson"
+import { isRepeatable } from "@effect-noukai/sdk/kit/repeatability"
 import type { ToolResult } from "@effect-noukai/sdk/Tools"
 import type { ExecuteResult, PausedResult } from "../../ExecuteResult.js"
 import {

@@ -1,5 +1,5 @@
 /** Translates the results of tools. Needs no Effect. */
-import { checkResults, inOrderOf, maxResults } from "@effect-noukai/sdk/internal/pauses"
+import { checkResults, inOrderOf, maxResults } from "@effect-noukai/sdk/kit/pauses"
 import type { ToolResult } from "@effect-noukai/sdk/Tools"
 import { isRecord } from "../json.js"
 import { fieldsOf, reading, refusal } from "../options/reading.js"

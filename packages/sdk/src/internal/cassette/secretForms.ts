@@ -3,8 +3,8 @@ import * as Order from "effect/Order"
 import * as Predicate from "effect/Predicate"
 import { type Divergence, formatPath } from "../core/diff.js"
 import { canonicalText } from "../core/json.js"
-import { digitsOf, withDigits } from "../core/plainJson.js"
 import type { Change } from "../core/replayReport.js"
+import { digitsOf, withDigits } from "../kit/plainJson.js"
 
 /** An escape of JSON or of an address, which may end in a letter. */
 const escape = String.raw`\\(?:[bfnrt]|u[0-9A-Fa-f]{4})|%[0-9A-Fa-f]{2}`

@@ -1,6 +1,6 @@
 /** The differences of values: paths into JSON values, `$.a.b[0]["c d"]`, and walks along them. */
 import * as Predicate from "effect/Predicate"
-import { digitsOf, withDigits } from "./plainJson.js"
+import { digitsOf, withDigits } from "../kit/plainJson.js"
 
 /** A place in which two values differ; an absent value is left out. */
 export interface Divergence {

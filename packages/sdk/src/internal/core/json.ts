@@ -12,9 +12,9 @@ import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Types from "effect/Types"
-import { digitsWithin, nestsTooDeep, parseJson, stringifyJson, withoutDigits } from "./plainJson.js"
+import { digitsWithin, nestsTooDeep, parseJson, stringifyJson, withoutDigits } from "../kit/plainJson.js"
 
-export { canonical, canonicalText, maxDepth, nestsTooDeep, withRaw } from "./plainJson.js"
+export { canonical, canonicalText, maxDepth, nestsTooDeep, withRaw } from "../kit/plainJson.js"
 
 /** The starts of JSON with more than one value: testing for them is cheaper than a failed parse. */
 const opening = /^\s*(?:\{\s*"|\[\s*["[{\dtfn-]|")/

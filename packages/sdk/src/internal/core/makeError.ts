@@ -8,8 +8,7 @@ import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import type { FlowCursor, PausedState } from "../../FlowCursor.js"
-import { unreadable } from "../../Kit.js"
-import { messageProperties, type Terms } from "./terms.js"
+import { messageProperties, type Terms, unreadable } from "../kit/names.js"
 
 /**
  * A key that may be absent: the same as `absentable` in `json.ts`. This module imports no other module of the package, because

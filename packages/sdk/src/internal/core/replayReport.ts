@@ -2,7 +2,7 @@
  * The differences of a replay from its recording, as data: the `report` of `ReplayMissError` and `ReplayLeftoverError`.
  */
 import * as Schema from "effect/Schema"
-import { digitsAt, digitsWithin, stringifyJson } from "./plainJson.js"
+import { digitsAt, digitsWithin, stringifyJson } from "../kit/plainJson.js"
 
 /** A key that may be absent. Written here, since the longest chain of imports ends in this module. */
 const absentable = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })

@@ -11,8 +11,8 @@ import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleInterval from "effect/ScheduleInterval"
 import * as ScheduleIntervals from "effect/ScheduleIntervals"
 import { isNoukaiError, type NoukaiError } from "../../NoukaiError.js"
-import { repeatability } from "../core/repeatability.js"
 import { unsafeMonotonic } from "../core/time.js"
+import { repeatability } from "../kit/repeatability.js"
 
 /**
  * Steps a schedule by hand: the milliseconds to wait after each input, `undefined` when the schedule is done. Holds the

@@ -7,7 +7,7 @@ import * as Predicate from "effect/Predicate"
 import { keepBody, readErrorResponse } from "../../ErrorResponse.js"
 import * as E from "../../NoukaiError.js"
 import { newError } from "../core/makeError.js"
-import { clientClosed, isRepeatable } from "../core/repeatability.js"
+import { clientClosed, isRepeatable } from "../kit/repeatability.js"
 import type { TransportError, TransportResponse } from "./HttpTransport.js"
 
 /** The errors of a request that was made: not those of a replay. */

@@ -5,8 +5,8 @@
  */
 import * as Predicate from "effect/Predicate"
 import { known } from "../core/makeError.js"
-import { type Digits, digitsAt, digitsOf, withDigits } from "../core/plainJson.js"
 import { iterationLateness } from "../core/runProblem.js"
+import { type Digits, digitsAt, digitsOf, withDigits } from "../kit/plainJson.js"
 import type { SessionExecution, SessionStep } from "./requests.js"
 
 export interface CompletedStep {

@@ -2,7 +2,7 @@
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { nullable } from "../core/json.js"
-import { digitsOf, withDigits } from "../core/plainJson.js"
+import { digitsOf, withDigits } from "../kit/plainJson.js"
 
 const Index = Schema.NonNegativeInt
 

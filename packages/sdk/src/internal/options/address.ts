@@ -8,9 +8,9 @@ import * as Either from "effect/Either"
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { misnamed, type Names, unreadable } from "../../Kit.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid, type Problem, problem, readable } from "../core/makeError.js"
+import { misnamed, type Names, unreadable } from "../kit/names.js"
 import { decoding, encoding, isStandardSchema, type StandardSchema } from "./standardSchema.js"
 
 /** The default org and project of a client; both or neither. */

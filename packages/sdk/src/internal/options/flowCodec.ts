@@ -8,10 +8,10 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { flatMapNow, mapErrorNow, readEffect, writeEffect } from "../core/json.js"
-import { checkJson } from "../core/jsonProblem.js"
 import { invalid, newError, type Problem, problem, readable } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
-import { digitsLeft, digitsWithin, plainCopy, withDigits } from "../core/plainJson.js"
+import { checkJson } from "../kit/jsonProblem.js"
+import { digitsLeft, digitsWithin, plainCopy, withDigits } from "../kit/plainJson.js"
 import { type Flow, type FlowRef, isFlow } from "./address.js"
 
 const schemasOf = (flow: FlowRef<never>): Partial<Flow<never>> => isFlow(flow) ? flow : {}

@@ -13,9 +13,9 @@ import type { FlowCursor, PendingTools } from "../../FlowCursor.js"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { ErrorCode } from "../../NoukaiError.js"
 import { known } from "../core/makeError.js"
-import { type Digits, digitsAt, digitsIn, digitsOf } from "../core/plainJson.js"
 import { isOfRun, otherRun } from "../core/runProblem.js"
-import { callsOf } from "./pauses.js"
+import { callsOf } from "../kit/pauses.js"
+import { type Digits, digitsAt, digitsIn, digitsOf } from "../kit/plainJson.js"
 
 /** The code of a pause that a call cannot answer. */
 export const unanswered: ErrorCode = "TOOL_CALLS_UNANSWERED_CLIENT"

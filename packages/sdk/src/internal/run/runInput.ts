@@ -13,10 +13,10 @@ import * as Struct from "effect/Struct"
 import type * as Execution from "../../Execution.js"
 import type { AnyParameters } from "../../Flow.js"
 import { FlowCursor } from "../../FlowCursor.js"
-import type { Names } from "../../Kit.js"
 import { isOf } from "../core/json.js"
-import { checkStored } from "../core/jsonProblem.js"
 import { type Problem, problem, type RefusalFacts } from "../core/makeError.js"
+import { checkStored } from "../kit/jsonProblem.js"
+import type { Names } from "../kit/names.js"
 import {
   forNames,
   type Kind,
@@ -28,7 +28,7 @@ import {
   repeatedFields,
   type RunOptionName,
   simpleOptions
-} from "../core/runOptions.js"
+} from "../kit/runOptions.js"
 import type { RunFields, SubmitJobBody } from "../operations/requests.js"
 import { isVersion } from "../options/address.js"
 import * as Fields from "../options/callOptions.js"

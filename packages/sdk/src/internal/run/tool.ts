@@ -4,14 +4,14 @@ import * as JSONSchema from "effect/JSONSchema"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
-import { isFields, misnamed, type Names, unreadable } from "../../Kit.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { readEffect, writeEffect } from "../core/json.js"
-import { checkJson } from "../core/jsonProblem.js"
 import { invalid, known, type Problem, problem, type RefusalFacts } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
+import { checkJson } from "../kit/jsonProblem.js"
+import { isFields, misnamed, type Names, unreadable } from "../kit/names.js"
+import { parseArguments, type ToolCall } from "../kit/pauses.js"
 import { toolSpans } from "../telemetry/spans.js"
-import { parseArguments, type ToolCall } from "./pauses.js"
 
 export { parseArguments, type ToolCall }
 

@@ -11,8 +11,8 @@ import type { ExecuteOptions } from "../../Execution.js"
 import type { PendingTools } from "../../FlowCursor.js"
 import { type InvalidRequestError, ToolCallLimitError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { invalid, known, newError, type RefusalFacts } from "../core/makeError.js"
+import * as Pauses from "../kit/pauses.js"
 import * as Spans from "../telemetry/spans.js"
-import * as Pauses from "./pauses.js"
 import * as Tool from "./tool.js"
 
 /** Declarations by hand, or with their handlers. */

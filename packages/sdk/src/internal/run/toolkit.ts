@@ -2,10 +2,10 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as AST from "effect/SchemaAST"
-import { unreadable } from "../../Kit.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { problem } from "../core/makeError.js"
-import { withoutDigits } from "../core/plainJson.js"
+import { unreadable } from "../kit/names.js"
+import { withoutDigits } from "../kit/plainJson.js"
 import * as Tool from "./tool.js"
 
 /** The part of an `@effect/ai` `Toolkit.WithHandler` that is used. */

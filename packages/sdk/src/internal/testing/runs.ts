@@ -1,8 +1,8 @@
 /** Builders of the answers and events of runs. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { misnamed, type Names, orThrow } from "../../Kit.js"
 import { APIConnectionError, type CallError } from "../../NoukaiError.js"
+import { misnamed, type Names, orThrow } from "../kit/names.js"
 import type { ExecuteResponse } from "../operations/requests.js"
 import * as Wire from "../operations/wireEvent.js"
 import type { WireEvent, WireEventOf } from "../operations/wireEvent.js"

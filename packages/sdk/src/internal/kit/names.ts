@@ -1,16 +1,11 @@
 /**
- * Shared rules for the packages of this repository; not part of the public promise. They check the names of options and
- * kinds of numbers. They need no Effect.
- *
- * @since 0.1.0
+ * The checks of the names of options and of kinds of numbers, and the words that differ between the clients for Effect
+ * and for Promises. They need no Effect.
  */
 
 /**
  * The names of all options of an interface or a union. The compiler refuses a table that misses a name, or has another, or
  * does not say which options may be `null`. A name of nested options has a table of its own.
- *
- * @since 0.1.0
- * @category models
  */
 export type Names<A> = { readonly [K in Keys<A>]-?: Table | (null extends ValueAt<A, K> ? "or null" : true) }
 
@@ -18,41 +13,21 @@ type Keys<A> = A extends unknown ? Extract<keyof A, string> : never
 
 type ValueAt<A, K extends PropertyKey> = A extends unknown ? (K extends keyof A ? A[K] : never) : never
 
-/**
- * Names of options of any input.
- *
- * @since 0.1.0
- * @category models
- */
+/** Names of options of any input. */
 export interface Table {
   readonly [name: string]: true | "or null" | Table
 }
 
-/**
- * The fault of an input: its option, and the rule that it breaks.
- *
- * @since 0.1.0
- * @category models
- */
+/** The fault of an input: its option, and the rule that it breaks. */
 export interface Problem {
   readonly field: string
   readonly reason: string
 }
 
-/**
- * The reason why a value is refused whose getters throw, or that is a revoked proxy.
- *
- * @since 0.1.0
- * @category constants
- */
+/** The reason why a value is refused whose getters throw, or that is a revoked proxy. */
 export const unreadable = "cannot be read: reading it throws"
 
-/**
- * Whether a value is an object of options: not a list, a map, a promise or an effect.
- *
- * @since 0.1.0
- * @category guards
- */
+/** Whether a value is an object of options: not a list, a map, a promise or an effect. */
 export const isFields = (u: unknown): u is { readonly [name: string]: unknown } =>
   typeof u === "object" && u !== null && Object.prototype.toString.call(u) === "[object Object]" &&
   !(Symbol.iterator in u)
@@ -83,9 +58,6 @@ const longest = 255
 /**
  * Returns the distance of two names if one was probably meant to be the other: they differ by one letter, or by a third of
  * them and not at their beginning.
- *
- * @since 0.1.0
- * @category names
  */
 export const nameDistance = (a: string, b: string): number | undefined => {
   if (a.length > longest || b.length > longest) return undefined
@@ -94,12 +66,7 @@ export const nameDistance = (a: string, b: string): number | undefined => {
   return a[0] === b[0] && found <= Math.max(2, Math.floor(Math.min(a.length, b.length) / 3)) ? found : undefined
 }
 
-/**
- * Returns the one whose name a misspelled name was probably meant to be, if there is one.
- *
- * @since 0.1.0
- * @category names
- */
+/** Returns the one whose name a misspelled name was probably meant to be, if there is one. */
 export const nearest = <A>(name: string, all: ReadonlyArray<A>, nameOf: (one: A) => string): A | undefined =>
   all.flatMap((one) => {
     const distance = nameDistance(name, nameOf(one))
@@ -108,23 +75,13 @@ export const nearest = <A>(name: string, all: ReadonlyArray<A>, nameOf: (one: A)
 
 const lettersOf = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, "")
 
-/**
- * Returns the advice for an unknown option: the option that was probably meant, or `otherwise` if there is none.
- *
- * @since 0.1.0
- * @category names
- */
+/** Returns the advice for an unknown option: the option that was probably meant, or `otherwise` if there is none. */
 export const hint = (name: string, names: ReadonlyArray<string>, otherwise: string = listed(names)): string => {
   const meant = nearest(lettersOf(name), names, lettersOf)
   return meant === undefined ? otherwise : `did you mean ${meant}?`
 }
 
-/**
- * Returns the reason why an unknown option is refused, with the advice of {@link hint}.
- *
- * @since 0.1.0
- * @category names
- */
+/** Returns the reason why an unknown option is refused, with the advice of {@link hint}. */
 export const unknownName = (name: string, names: ReadonlyArray<string>, otherwise?: string): string =>
   `is not an option: ${hint(name, names, otherwise)}`
 
@@ -136,9 +93,6 @@ const notNull = "must not be null: leave the option out, or give it a value"
 /**
  * Returns the problem of an input that is not an object, or that has an option that is unknown, unreadable, or `null` where
  * it takes none. An option that is `undefined` is absent. `whole` is the name of the input.
- *
- * @since 0.1.0
- * @category names
  */
 export const misnamed = (whole: string, given: unknown, names: Table): Problem | undefined => {
   let at = whole
@@ -163,12 +117,7 @@ export const misnamed = (whole: string, given: unknown, names: Table): Problem |
   }
 }
 
-/**
- * Whether a value is a whole number in a range.
- *
- * @since 0.1.0
- * @category guards
- */
+/** Whether a value is a whole number in a range. */
 export const isCount = (value: unknown, minimum: number, maximum = Infinity): value is number =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= minimum && value <= maximum
 
@@ -177,9 +126,6 @@ const isNegativePart = (u: unknown): boolean => !(typeof u === "number" && u >= 
 /**
  * Whether a duration is negative or `NaN` in any of its forms: milliseconds, nanoseconds, a pair of both, text. Effect
  * reads such a duration as 0.
- *
- * @since 0.1.0
- * @category guards
  */
 export const isNegativeTime = (input: unknown): boolean =>
   typeof input === "number" || typeof input === "bigint"
@@ -188,21 +134,13 @@ export const isNegativeTime = (input: unknown): boolean =>
     ? input.trim().startsWith("-")
     : Array.isArray(input) && input.some(isNegativePart)
 
-/**
- * Whether a value is a finite number in a range.
- *
- * @since 0.1.0
- * @category guards
- */
+/** Whether a value is a finite number in a range. */
 export const isNumber = (value: unknown, minimum: number, maximum = Infinity): value is number =>
   typeof value === "number" && Number.isFinite(value) && value >= minimum && value <= maximum
 
 /**
  * Returns the options of a pure function. The `counts` must be whole numbers of at least 0, or `Infinity`. Throws a
  * `TypeError` for a value that is not an object, an unknown option, and any other count.
- *
- * @since 0.1.0
- * @category names
  */
 export const orThrow = <A extends object>(
   operation: string,
@@ -218,4 +156,48 @@ export const orThrow = <A extends object>(
   const found = misnamed("options", given, names) ?? wrong()
   if (found !== undefined) throw new TypeError(`${operation}: invalid ${found.field}: ${found.reason}`)
   return given
+}
+
+/** A client's words for the same things. */
+export interface Terms {
+  /** The name of an operation: `FlowService.execute`. */
+  readonly operation: (method: string) => string
+  /** The name of an option: `attemptTimeout`. */
+  readonly option: (name: string) => string
+  /** The means by which a run is read. */
+  readonly reader: string
+  /** The ways to go on with a run whose process has gone. */
+  readonly takeOver: string
+}
+
+/** The words of the SDK. */
+export const termsOfSdk: Terms = {
+  operation: (method) => method,
+  option: (name) => name,
+  reader: "RunService",
+  takeOver: "set `takeOver` or resume its stored state"
+}
+
+const messageKey: unique symbol = Symbol("@effect-noukai/sdk/NoukaiError/message")
+
+/** The properties of a prototype of errors that have a message in the terms of each client. */
+export const messageProperties = <E extends object>(
+  message: (error: E, terms: Terms) => string
+): PropertyDescriptorMap & ThisType<E> => ({
+  [messageKey]: {
+    value(terms: Terms) {
+      return message(this, terms)
+    }
+  },
+  message: {
+    get() {
+      return message(this, termsOfSdk)
+    }
+  }
+})
+
+/** Returns the message of an error in the terms of a client. */
+export const messageIn = (error: Error, terms: Terms): string => {
+  const { [messageKey]: message } = error as { readonly [messageKey]?: (terms: Terms) => string }
+  return message === undefined ? error.message : message.call(error, terms)
 }

@@ -5,7 +5,7 @@
  * @see docs/wire.md#execute
  */
 
-import { isCount } from "../../Kit.js"
+import { isCount } from "./names.js"
 
 /** An option of a run. */
 export interface RunOption {

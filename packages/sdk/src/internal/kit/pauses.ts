@@ -5,8 +5,8 @@
  * @see docs/wire.md#pauses
  * @see docs/wire.md#results
  */
-import { unreadable } from "../../Kit.js"
-import { checkJson } from "../core/jsonProblem.js"
+import { checkJson } from "./jsonProblem.js"
+import { unreadable } from "./names.js"
 import {
   canonicalText,
   type Digits,
@@ -21,7 +21,7 @@ import {
   stringifyJson,
   withDigits,
   withRaw
-} from "../core/plainJson.js"
+} from "./plainJson.js"
 
 /** A call of a tool by the model. `arguments` is JSON text. */
 export interface ToolCall {

@@ -1,5 +1,5 @@
 /** The places where a value is not JSON. It needs no Effect: the relay flow of the Promise client checks values too. */
-import { unreadable } from "../../Kit.js"
+import { unreadable } from "./names.js"
 import { type Digits, digitsAt, digitsOf, maxDepth } from "./plainJson.js"
 
 /** A field that is not JSON, and the reason. */
