@@ -150,6 +150,11 @@ const shellBlocks = files().filter((path) => plain.test(path)).flatMap((path) =>
   )
 })
 
+/** Guides that do not say where a reader goes on. */
+const ends = files("docs/guides").filter((path) => path.endsWith(".md") && !path.endsWith("README.md"))
+  .filter((path) => !/^## Next\n\n.*\n$/m.test(read(path).slice(read(path).lastIndexOf("\n## ") + 1)))
+  .map((path) => `${path}: does not end with "## Next" and links`)
+
 const sections = anchors("docs/wire.md")
 
 /** Sections of the wire that comments and tests name, and that are not there. */
@@ -207,6 +212,7 @@ const unlisted = libraries().flatMap(({ folder, manifest }) => {
 const problems = [
   ...found,
   ...shellBlocks,
+  ...ends,
   ...unmarked,
   ...differences(),
   ...nowhere,

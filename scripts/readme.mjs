@@ -14,7 +14,7 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { files, read, root } from "./workspace.mjs"
 
-const fence = /(?:<!-- file: (\S+) -->\n)?^(`{3,})(ts|tsx|mts|typescript|dockerfile)\b[^\n]*\n([\s\S]*?)^\2[ \t]*$/gm
+const fence = /(?:<!-- file: (\S+) -->\n)?^(`{3,})(ts|tsx|mts|typescript|dockerfile)\b([^\n]*)\n([\s\S]*?)^\2[ \t]*$/gm
 
 /** Files that a check compiles. */
 const compiled = /^(scratchpad|packages\/[^/]+\/(test|typetest))\/.+\.m?ts$/
@@ -71,7 +71,7 @@ const renderBoxes = (document, text) => {
 /** The document with the blocks' files in place, and what was wrong with it. */
 const render = (document, before) => {
   const { problems, rendered: text } = renderBoxes(document, before)
-  const rendered = text.replace(fence, (block, file, ticks, language, code, offset) => {
+  const rendered = text.replace(fence, (block, file, ticks, language, label, code, offset) => {
     const at = `${document}:${text.slice(0, offset).split("\n").length}`
     if (file === undefined) {
       problems.push(`${at}: a ${language} block without <!-- file: … --> on the line before it`)
@@ -81,7 +81,7 @@ const render = (document, before) => {
       problems.push(`${at}: no test runs ${file}`)
     } else if (read(file).trimEnd() !== code.trimEnd()) {
       problems.push(`${at}: differs from ${file}`)
-      return `<!-- file: ${file} -->\n${ticks}${language}\n${read(file).trimEnd()}\n${ticks}`
+      return `<!-- file: ${file} -->\n${ticks}${language}${label}\n${read(file).trimEnd()}\n${ticks}`
     }
     return block
   })

@@ -127,7 +127,7 @@ try {
 
   const consumer = join(temporary, "consumer")
   const readme = readFileSync(join(clone, "README.md"), "utf8")
-  const line = (name) => new RegExp(`^npm install [^<#]*${name}\\b[^#]*`, "m").exec(readme)[0].replace("--global ", "")
+  const line = (name) => new RegExp(`^npm install .*${name}\\b.*`, "m").exec(readme)[0].replace("--global ", "")
   mkdirSync(consumer)
   await timed("the first program of the README", async () => {
     await sh("npm init --yes && npm pkg set type=module", consumer, env)

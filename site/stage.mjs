@@ -2,6 +2,7 @@
  * The pages of the site, below `site/build`: the guides, the READMEs and the changelog as they are, with their links
  * turned into links of the site. A block of a checked file is shown with its path, by which hovers know its neighbours.
  */
+import { renderMermaidSVG } from "beautiful-mermaid"
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { basename, dirname, extname, join, posix } from "node:path"
 import { read, root } from "../scripts/workspace.mjs"
@@ -57,8 +58,38 @@ const linked = /^(`{3,})[^]*?^\1[ \t]*$|\]\(([^()\s]+)\)|\b(src|href)="([^"]+)"/
 /** A block for PowerShell belongs to the one above it: the page shows one of them. */
 const shells = /^```sh\n([^]*?)^```\n\n```powershell\n([^]*?)^```$/gm
 
+/** The first sentences of a document, for search engines and lists of pages. */
+const descriptionOf = (text) => {
+  const paragraph =
+    text.replace(/^```[^]*?^```$/gm, "").replace(/^(?:#.*|!\[.*|<.*|>.*|\s*)$\n/gm, "\n").split(/\n{2,}/).find((part) =>
+      /^[\w*`[]/.test(part.trim())
+    ) ?? ""
+  const plain = paragraph.replace(/\[([^\]]+)\]\([^)]+\)/g, "$1").replace(/[*`]/g, "").replace(/\s+/g, " ").trim()
+  return plain.length <= 160 ? plain : `${plain.slice(0, plain.lastIndexOf(" ", 156))} …`
+}
+
+/** A page has a description and the document that it is made of, unless it says more itself. */
+const frontmatter = (document, text) =>
+  text.startsWith("---\n")
+    ? text.replace("---\n", `---\nsource: ${document}\n`)
+    : `---\nsource: ${document}\ndescription: ${JSON.stringify(descriptionOf(text))}\n---\n\n${text}`
+
+let diagrams = 0
+
+/** A diagram is drawn into the page: its library is larger than the site. */
+const drawn = (_, diagram) => {
+  const name = `diagram-${++diagrams}.svg`
+  mkdirSync(join(pages, "images"), { recursive: true })
+  writeFileSync(
+    join(pages, "images", name),
+    renderMermaidSVG(diagram, { bg: "#ffffff", fg: "#1f2328", transparent: false })
+  )
+  return `<img class="diagram" src="/images/${name}" alt="A diagram; its text is in the repository">`
+}
+
 const render = (document, page) =>
-  read(document)
+  frontmatter(document, read(document))
+    .replace(/^```mermaid\n([^]*?)^```$/gm, drawn)
     .replace(
       shells,
       (_, sh, powershell) =>
@@ -78,6 +109,9 @@ const render = (document, page) =>
 /** Writes the pages. `from` and `to` are paths from the root and from `site/build`. */
 export const stage = () => {
   rmSync(pages, { force: true, recursive: true })
+  mkdirSync(join(pages, "public"), { recursive: true })
+  cpSync(join(root, "site/mark.svg"), join(pages, "public/mark.svg"))
+  cpSync(join(root, "docs/guides/studio-run.png"), join(pages, "public/picture.png"))
   for (const [document, page] of documents) {
     mkdirSync(dirname(join(pages, page)), { recursive: true })
     writeFileSync(join(pages, page), render(document, page))

@@ -1,9 +1,11 @@
 import { transformerTwoslash } from "@shikijs/vitepress-twoslash"
+import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import ts from "typescript"
 import { defineConfig } from "vitepress"
 import llms from "vitepress-plugin-llms"
+import { current } from "../../scripts/version.mjs"
 import { root } from "../../scripts/workspace.mjs"
 import { searchOptions } from "../search.mjs"
 import { guides, pages } from "../stage.mjs"
@@ -86,6 +88,21 @@ const literal = (md) => {
 /** The anchors of GitHub, where the same documents are read. */
 const slugify = (heading) => heading.trim().toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").replace(/\s/g, "-")
 
+/** The address of the site, for the links that search engines and other sites follow. */
+const address = process.env.SITE_URL ?? "https://effect-noukai.github.io/effect-noukai/"
+
+const addressOf = (page) => new URL(page.replace(/(^|\/)index\.md$/, "$1").replace(/\.md$/, ".html"), address).href
+
+/** The time of the last commit of a document, in milliseconds; none outside of a clone. */
+const changedAt = (document) => {
+  try {
+    const seconds = execFileSync("git", ["log", "-1", "--format=%ct", "--", document], { cwd: root, encoding: "utf8" })
+    return seconds.trim() === "" ? undefined : Number(seconds) * 1000
+  } catch {
+    return undefined
+  }
+}
+
 /** A draft is built in seconds: without types on hover. */
 const isDraft = process.env.SITE_DRAFT !== undefined
 
@@ -97,11 +114,34 @@ export default defineConfig({
   cacheDir: "build/.cache",
   base: process.env.SITE_BASE ?? "/",
   lang: "en",
-  head: [["link", { rel: "icon", href: "data:," }]],
+  head: [["link", { rel: "icon", type: "image/svg+xml", href: `${process.env.SITE_BASE ?? "/"}mark.svg` }]],
+  sitemap: { hostname: address },
+  lastUpdated: true,
+  transformPageData(page) {
+    const { source } = page.frontmatter
+    if (source === undefined) page.frontmatter.editLink = false
+    else page.lastUpdated = changedAt(source)
+  },
+  transformHead: ({ description, pageData, title }) => {
+    const url = addressOf(pageData.relativePath)
+    const properties = {
+      "og:title": title,
+      "og:description": description,
+      "og:url": url,
+      "og:type": "website",
+      "og:image": new URL("picture.png", address).href
+    }
+    return [
+      ["link", { rel: "canonical", href: url }],
+      ["meta", { name: "twitter:card", content: "summary_large_image" }],
+      ...Object.entries(properties).map(([property, content]) => ["meta", { property, content }])
+    ]
+  },
   ignoreDeadLinks: false,
   metaChunk: true,
   markdown: {
     anchor: { slugify },
+    theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
     config: (md) => {
       labelled(md)
       literal(md)
@@ -123,15 +163,31 @@ export default defineConfig({
     languages: ["ts", "tsx", "js", "jsx", "json", "yaml", "sh", "powershell", "dockerfile", "python", "html", "csv"]
   },
   vite: {
-    plugins: [llms({ ignoreFiles: ["api/**/*", "architecture.md", "contributing.md", "changelog.md"] })],
+    plugins: [
+      llms({
+        domain: address.replace(/\/$/, ""),
+        ignoreFiles: ["api/**/*", "architecture.md", "contributing.md", "changelog.md"]
+      })
+    ],
     build: { chunkSizeWarningLimit: 10_000 }
   },
   themeConfig: {
     nav: [
       { text: "Guides", link: "/guides/", activeMatch: "^/guides/" },
       { text: "Reference", link: "/api/", activeMatch: "^/api/" },
-      { text: "Overview", link: "/overview" }
+      { text: "Overview", link: "/overview" },
+      { text: `v${current()}`, link: "/changelog" }
     ],
+    logo: "/mark.svg",
+    footer: { message: `Version ${current()}, MIT licence. Not made by Noukai.`, copyright: undefined },
+    editLink: {
+      pattern: ({ frontmatter }) => `https://github.com/effect-noukai/effect-noukai/edit/main/${frontmatter.source}`,
+      text: "Edit this page"
+    },
+    notFound: {
+      quote: "There is no such page. Search with the field above, or begin with the guides.",
+      linkText: "To the first page"
+    },
     sidebar: {
       "/api/": reference(),
       "/": [...guides().map((group) => ({ ...group, collapsed: group.text.startsWith("With ") })), manuals]
