@@ -78,6 +78,17 @@ describe("noukai batch run", () => {
       ])
     }).pipe(Effect.provide(server({ flows }))))
 
+  it.scopedLive("prints results in which a server of CI reads no command", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const said = "##[add-mask]x ##vso[task.setvariable]y \u202ez"
+      const cwd = yield* rowsOf(said)
+      yield* noukai(run(), { env, cwd })
+      const { stdout } = yield* noukai(["batch", "results", "b", "--with-input"], { cwd })
+      assert.notMatch(stdout, /##|[\u202a-\u202e]/)
+      assert.deepInclude(json(stdout)[0], { result: `said ${said}` })
+    }).pipe(Effect.provide(server({ flows }))))
+
   it.scopedLive("says that rows have results of runs that another ledger began", () =>
     Effect.gen(function*() {
       const env = yield* environment

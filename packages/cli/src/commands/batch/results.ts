@@ -1,6 +1,7 @@
 /** `noukai batch results`. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import * as BatchReport from "@effect-noukai/batch/BatchReport"
+import { safeJson } from "@effect-noukai/sdk/SafeText"
 import * as Options from "@effect/cli/Options"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -52,7 +53,9 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     ? BatchReport.csv(rows, { spreadsheet })
     : Stream.mapChunks(
       rows,
-      (chunk) => Chunk.of(Chunk.toReadonlyArray(chunk).map((row) => `${BatchReport.encodeRow(row)}\n`).join(""))
+      (chunk) =>
+        // a log of CI shows it
+        Chunk.of(Chunk.toReadonlyArray(chunk).map((row) => `${safeJson(BatchReport.encodeRow(row))}\n`).join(""))
     )
   yield* Stream.runForEach(text, terminal.document).pipe(
     Effect.raceFirst(terminal.closed)
