@@ -7,7 +7,7 @@ interface Case {
   readonly expected: number
 }
 
-/** Prints the cases that regressed, and returns whether the draft may be published. */
+/** Prints the checks that regressed, case by case, and returns whether the draft may be published. */
 export const gate = async (cases: ReadonlyArray<Case>, readability: (text: string) => Promise<number>) => {
   const spelling = Eval.make("spelling", {
     flow: "acme/spelling/grade-3",
@@ -20,8 +20,11 @@ export const gate = async (cases: ReadonlyArray<Case>, readability: (text: strin
   })
   const ledger = "evals.ledger"
   const { gate, sentence } = await runEval(spelling, { ledger, baseline: "production" })
-  for await (const { at, key, verdict } of evalCases(spelling, { ledger })) {
-    if (verdict === "regressed") console.log(`${at}: ${key} regressed`)
+  for await (const { at, checks, key } of evalCases(spelling, { ledger })) {
+    // the verdict of the whole case is "fail" if another check fails on both sides
+    for (const [check, { verdict }] of Object.entries(checks)) {
+      if (verdict === "regressed") console.log(`${at}: ${key} regressed in ${check}`)
+    }
   }
   console.log(sentence)
   return gate === "passed"
