@@ -220,7 +220,7 @@ describe.concurrent("the attempts at a row", () => {
         )
         const rows = Array.from({ length: 6 }, (_, n) => ({ key: `${n}`, at: "", input: "{}", error: undefined }))
         yield* Planning.add(ledger, yield* Planning.begun(ledger, batch.id, 1), rows)
-        yield* Batches.canaryHolds(ledger, batch.id)
+        yield* Batches.canaryProven(ledger, batch.id)
         const started = yield* Batches.started(ledger, batch, Date.now())
         assert(started._tag === "Some")
         const begun: Array<string> = []

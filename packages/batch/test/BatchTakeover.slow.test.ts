@@ -27,7 +27,7 @@ const planned = (count: number, settings: Partial<Batches.Settings> = {}) =>
     )
     const rows = Array.from({ length: count }, (_, n) => ({ key: `${n + 1}`, at: "", input: "{}", error: undefined }))
     yield* Planning.add(ledger, yield* Planning.begun(ledger, batch.id, 1), rows)
-    yield* Batches.canaryHolds(ledger, batch.id)
+    yield* Batches.canaryProven(ledger, batch.id)
     const started = yield* Batches.started(ledger, batch, Date.now())
     assert(started._tag === "Some")
     return [ledger, started.value] as const

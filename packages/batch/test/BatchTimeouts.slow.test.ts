@@ -241,7 +241,7 @@ describe("the limit of a row", () => {
       )
       const pass = yield* Planning.begun(ledger, batch.id, 1)
       yield* Planning.add(ledger, pass, [{ key: "1", at: "", input: "{}", error: undefined }])
-      yield* Batches.canaryHolds(ledger, batch.id)
+      yield* Batches.canaryProven(ledger, batch.id)
       const record = yield* Batches.started(ledger, batch, 0)
       assert(record._tag === "Some")
       const seconds = Effect.map(Clock.currentTimeMillis, (now) => now / 1000)

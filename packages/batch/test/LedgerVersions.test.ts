@@ -93,9 +93,9 @@ describe("a ledger of an earlier version", () => {
       yield* Effect.gen(function*() {
         const { sql } = yield* BatchStore
         yield* Effect.gen(function*() {
-          const refused = yield* Effect.flip(Migrations.standing(false, 2))
+          const refused = yield* Effect.flip(Migrations.schemaState(false, 2))
           assert.match(refused.message, /schema version 1, and this version of .* has 2: .*use it with noukai batch/)
-          assert.strictEqual(yield* Migrations.standing(true, 2), "older")
+          assert.strictEqual(yield* Migrations.schemaState(true, 2), "older")
         }).pipe(Effect.provideService(SqlClient.SqlClient, sql))
       }).pipe(Effect.provide(BatchStore.layerFile(path)))
     }))

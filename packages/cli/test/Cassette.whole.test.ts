@@ -62,12 +62,12 @@ describe("noukai cassette check", () => {
       const json = yield* noukai(["cassette", "check", ...names, "--json"], { cwd })
       assert.strictEqual(json.code, 1)
       const checked = JSON.parse(json.stdout)
-      assert.deepStrictEqual(checked.map(({ holds }: { holds: boolean }) => holds), [false, false, false, false, true])
+      assert.deepStrictEqual(checked.map(({ ok }: { ok: boolean }) => ok), [false, false, false, false, true])
       assert.deepStrictEqual(checked[0].credentials, ["$.entries[0].input.message"])
       assert.strictEqual(checked[3].reason, "NotFound")
       assert.deepStrictEqual(checked[4], {
         path: "a.json",
-        holds: true,
+        ok: true,
         format: "noukai-cassette/1",
         kind: "recording",
         recordings: 2,

@@ -184,7 +184,7 @@ describe("a message on stdin", () => {
 
   it.scopedLive("that does not come is said", () =>
     Effect.gen(function*() {
-      const command = yield* started(["run", "acme/test/text"], { env: yield* environment, holds: true })
+      const command = yield* started(["run", "acme/test/text"], { env: yield* environment, keepsStdin: true })
       yield* command.awaitOutput("waiting for the message on stdin")
       assert.deepStrictEqual(yield* requests, [])
       command.child.stdin!.end("late")

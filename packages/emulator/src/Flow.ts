@@ -374,7 +374,7 @@ const FileVersion = Schema.Struct({
   steps: Schema.Array(FileStep),
   /** Makes the flow not executable. Every run is refused with `INVALID_TREE` and this text. */
   broken: Schema.optional(Schema.String)
-}).annotations({ identifier: "FlowVersion", description: "a published version" })
+}).annotations({ identifier: "PublishedVersion", description: "a published version" })
 
 const flowFields = {
   ref: FlowRef,
@@ -428,7 +428,7 @@ export type FileFlow = typeof FileFlow.Type
  * @since 0.1.0
  * @category models
  */
-export interface FlowVersion {
+export interface PublishedVersion {
   readonly steps: ReadonlyArray<Step>
   readonly broken?: string | undefined
 }
@@ -451,7 +451,7 @@ export interface FlowVersion {
  */
 export interface Flow extends Omit<FileFlow, "steps" | "versions"> {
   readonly steps: ReadonlyArray<Step>
-  readonly versions?: { readonly [version: string]: FlowVersion } | undefined
+  readonly versions?: { readonly [version: string]: PublishedVersion } | undefined
 }
 
 /**

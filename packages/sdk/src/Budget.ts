@@ -22,7 +22,7 @@ import {
   noCost
 } from "./internal/core/cost.js"
 import { runInBudgets, storedBudgets } from "./internal/operations/scope.js"
-import * as Fields from "./internal/options/callOptions.js"
+import * as CallOptions from "./internal/options/callOptions.js"
 import type { InvalidRequestError } from "./NoukaiError.js"
 
 export { type Budget, TypeId } from "./internal/core/cost.js"
@@ -59,9 +59,9 @@ export interface State {
   readonly leftUsd: string
 }
 
-const budgetOptions = Fields.decoder<Options>(
+const budgetOptions = CallOptions.decoder<Options>(
   "options",
-  () => ({ limitUsd: Fields.anything, perRun: Fields.costLimit }),
+  () => ({ limitUsd: CallOptions.anything, perRun: CallOptions.costLimit }),
   ({ limitUsd }) => checkAmount("limitUsd", limitUsd)
 )
 

@@ -20,8 +20,8 @@ import { type HttpService, resolveFlow, totalTimeout } from "./internal/operatio
 import type { SubmitJobRequest, SubmitJobResponse } from "./internal/operations/requests.js"
 import { resolveRun } from "./internal/operations/scope.js"
 import * as Address from "./internal/options/address.js"
-import type { CallOptions, Progress } from "./internal/options/callOptions.js"
-import * as Fields from "./internal/options/callOptions.js"
+import type { Progress } from "./internal/options/callOptions.js"
+import * as CallOptions from "./internal/options/callOptions.js"
 import { encodeParameters } from "./internal/options/flowCodec.js"
 import { RunCosts } from "./internal/run/runCosts.js"
 import * as RunInput from "./internal/run/runInput.js"
@@ -139,7 +139,7 @@ export class JobService extends Context.Tag("@effect-noukai/sdk/JobService")<Job
  * @category options
  */
 export interface SubmitOptions
-  extends CallOptions, Pick<ExecuteOptions, Exclude<QueuedOption, "parameters"> | "version" | "sessionId">
+  extends CallOptions.CallOptions, Pick<ExecuteOptions, Exclude<QueuedOption, "parameters"> | "version" | "sessionId">
 {
   /** The limit of the submission with its attempts, not of the run. Default: the client's, none. */
   readonly timeout?: Duration.DurationInput | undefined
@@ -177,21 +177,21 @@ export interface AttachOptions {
 const submitGrace = 5000
 
 /** Options of `FlowService` that the queue does not take. */
-const unqueued = Fields.refused("is not taken by the queue: use FlowService")
+const unqueued = CallOptions.refused("is not taken by the queue: use FlowService")
 
 const submitFields = {
   ...Record.map(RunInput.executeFields, () => unqueued),
   ...RunInput.begun
 }
 
-const submitInput = Fields.decoder<SubmitInput>("input", () => submitFields)
+const submitInput = CallOptions.decoder<SubmitInput>("input", () => submitFields)
 
-const submitOnceInput = Fields.decoder<SubmitInput & OnceOptions>(
+const submitOnceInput = CallOptions.decoder<SubmitInput & OnceOptions>(
   "input",
   () => ({ ...submitFields, ...RunInput.once })
 )
 
-const attachOptions = Fields.decoder<AttachOptions>("options", () => ({ grace: Fields.duration }))
+const attachOptions = CallOptions.decoder<AttachOptions>("options", () => ({ grace: CallOptions.duration }))
 
 /** A submission that the server took: `more` are the fields of its kind of job. */
 interface Submission<More> {
@@ -271,7 +271,7 @@ const submitOnce = (http: HttpService) =>
 ): Effect.Effect<OnceJob, CallError | OnceError> =>
   Effect.suspend(() => {
     const method = "JobService.submitOnce"
-    const found = Fields.checkKey(key)
+    const found = CallOptions.checkKey(key)
     if (found !== undefined) return Effect.fail(invalid(method, found.field, found.reason))
     return submitted(http, method, true, flow, submitOnceInput, given, (request, { rerunFailed = false, settle = 0 }) =>
       Effect.map(

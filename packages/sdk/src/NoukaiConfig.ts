@@ -18,7 +18,7 @@ import { newError, type Problem, problem, readable } from "./internal/core/makeE
 import { toMillis } from "./internal/core/time.js"
 import { type Rate, resolveRate } from "./internal/http/limiter.js"
 import { backoff } from "./internal/http/retry.js"
-import * as Fields from "./internal/options/callOptions.js"
+import * as CallOptions from "./internal/options/callOptions.js"
 import { extra } from "./internal/options/headers.js"
 import { AuthenticationError, InvalidRequestError, type NoukaiError } from "./NoukaiError.js"
 import type { LogHook } from "./Telemetry.js"
@@ -294,23 +294,23 @@ const checkDefaults = ({ org, project }: Options): Problem | undefined => {
 }
 
 /** The key and the server are checked where the client is made, which has errors of its own for them. */
-const clientOptions = Fields.decoder<Options>("options", () => ({
-  ...Fields.ofClient,
-  apiKey: Fields.anything,
-  env: Fields.anything,
-  port: Fields.anything,
-  baseUrl: Fields.anything,
-  org: Fields.text,
-  project: Fields.text,
-  sessionId: Fields.sessionId,
-  firstByteTimeout: Fields.duration,
-  idleTimeout: Fields.duration,
-  retryPost: Fields.flag,
-  replayEnabled: Fields.flag,
-  runPaths: Fields.oneOf("auto", "seq", "flow-runs"),
-  isSessionNotFound: Fields.callback,
-  maxFrameBytes: Fields.count(1),
-  stepSpans: Fields.must(
+const clientOptions = CallOptions.decoder<Options>("options", () => ({
+  ...CallOptions.ofClient,
+  apiKey: CallOptions.anything,
+  env: CallOptions.anything,
+  port: CallOptions.anything,
+  baseUrl: CallOptions.anything,
+  org: CallOptions.text,
+  project: CallOptions.text,
+  sessionId: CallOptions.sessionId,
+  firstByteTimeout: CallOptions.duration,
+  idleTimeout: CallOptions.duration,
+  retryPost: CallOptions.flag,
+  replayEnabled: CallOptions.flag,
+  runPaths: CallOptions.oneOf("auto", "seq", "flow-runs"),
+  isSessionNotFound: CallOptions.callback,
+  maxFrameBytes: CallOptions.count(1),
+  stepSpans: CallOptions.must(
     (value) => typeof value === "boolean" || value === "payloads",
     "must be true, false or \"payloads\""
   )

@@ -24,7 +24,7 @@ import { openCassette } from "./internal/cassette/replay.js"
 import { invalid, known, readable } from "./internal/core/makeError.js"
 import type { Match } from "./internal/core/replayReport.js"
 import { type CallDefaults, type HttpService, lazily } from "./internal/operations/operations.js"
-import * as Fields from "./internal/options/callOptions.js"
+import * as CallOptions from "./internal/options/callOptions.js"
 import { NoukaiLive, type Services, servicesOverHttp } from "./Noukai.js"
 import * as Errors from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
@@ -100,11 +100,11 @@ export interface Options {
 
 const method = "NoukaiRecord.toFile"
 
-const decodeOptions = Fields.decoder<Options & { readonly live?: unknown }>("options", () => ({
-  mode: Fields.oneOf("once", "new", "all", "none"),
-  match: Fields.oneOf("position", "input", "strict"),
+const decodeOptions = CallOptions.decoder<Options & { readonly live?: unknown }>("options", () => ({
+  mode: CallOptions.oneOf("once", "new", "all", "none"),
+  match: CallOptions.oneOf("position", "input", "strict"),
   redact: redactOption,
-  live: Fields.must(Layer.isLayer, "must be a Layer")
+  live: CallOptions.must(Layer.isLayer, "must be a Layer")
 }))
 
 type RecordServices = NoukaiHttp.NoukaiHttp | ReplayCassette | Recording

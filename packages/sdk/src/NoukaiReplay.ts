@@ -25,7 +25,7 @@ import { invalid, readable } from "./internal/core/makeError.js"
 import type { Match } from "./internal/core/replayReport.js"
 import type { Requests } from "./internal/operations/operations.js"
 import { currentScope, leavingReplay } from "./internal/operations/scope.js"
-import * as Fields from "./internal/options/callOptions.js"
+import * as CallOptions from "./internal/options/callOptions.js"
 import { type Services, servicesOverHttp } from "./Noukai.js"
 import type { NoukaiConfig } from "./NoukaiConfig.js"
 import type { CassetteError, InvalidRequestError, ReplayNoSnapshotsError, ReplayOpenError } from "./NoukaiError.js"
@@ -48,10 +48,10 @@ export interface Options {
   readonly redact?: Cassette.Redact | undefined
 }
 
-const decodeOptions = Fields.decoder<Options>("options", () => ({
-  org: Fields.text,
-  project: Fields.text,
-  match: Fields.oneOf("position", "input", "strict"),
+const decodeOptions = CallOptions.decoder<Options>("options", () => ({
+  org: CallOptions.text,
+  project: CallOptions.text,
+  match: CallOptions.oneOf("position", "input", "strict"),
   redact: redactOption
 }))
 

@@ -30,7 +30,7 @@ import { type HttpService, orElse } from "./internal/operations/operations.js"
 import type { ExecuteRequest, ForwardResponse } from "./internal/operations/requests.js"
 import { resolveSession } from "./internal/operations/scope.js"
 import * as Address from "./internal/options/address.js"
-import * as Fields from "./internal/options/callOptions.js"
+import * as CallOptions from "./internal/options/callOptions.js"
 import * as Headers from "./internal/options/headers.js"
 import * as Metrics from "./internal/telemetry/metrics.js"
 import * as Spans from "./internal/telemetry/spans.js"
@@ -105,11 +105,11 @@ const relayUrl = (
   return Either.right({ origin, path: pathname + search })
 }
 
-const relayOptions = Fields.decoder<Options>("options", () => ({
-  ...Fields.ofClient,
-  headers: Fields.anything,
-  url: Fields.text,
-  flow: Fields.anything
+const relayOptions = CallOptions.decoder<Options>("options", () => ({
+  ...CallOptions.ofClient,
+  headers: CallOptions.anything,
+  url: CallOptions.text,
+  flow: CallOptions.anything
 }))
 
 const makeHttp = (
@@ -286,14 +286,14 @@ const outcomeOf = (response: ForwardResponse): ForwardOutcome => {
   }
 }
 
-const forwardOptions = Fields.decoder<ForwardOptions>("options", () => ({
-  version: Fields.version,
-  attemptTimeout: Fields.duration
+const forwardOptions = CallOptions.decoder<ForwardOptions>("options", () => ({
+  version: CallOptions.version,
+  attemptTimeout: CallOptions.duration
 }))
 
-const forwardRequest = Fields.decoder<ForwardRequest>(
+const forwardRequest = CallOptions.decoder<ForwardRequest>(
   "request",
-  () => ({ body: Fields.checked(checkStored), traceparent: Fields.text, tracestate: Fields.text }),
+  () => ({ body: CallOptions.checked(checkStored), traceparent: CallOptions.text, tracestate: CallOptions.text }),
   ({ body }) => Predicate.isRecord(body) ? undefined : problem("body", "must be an object")
 )
 

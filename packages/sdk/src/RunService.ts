@@ -9,14 +9,14 @@ import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import type { FlowRef } from "./Flow.js"
 import type { FlowEvent } from "./FlowEvent.js"
-import type { RunOptions } from "./internal/options/callOptions.js"
+import type { TimedReadOptions } from "./internal/options/callOptions.js"
 import { liveTrace, type LiveTraceOptions } from "./internal/run/liveTrace.js"
 import * as RunRead from "./internal/run/runRead.js"
 import type { CallError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 import type { FlowRun, RunCost, Trace } from "./Trace.js"
 
-export type { RunOptions } from "./internal/options/callOptions.js"
+export type { TimedReadOptions } from "./internal/options/callOptions.js"
 export type { LiveTraceOptions } from "./internal/run/liveTrace.js"
 export type { Attempt, ListOptions, StepTraceOf, StepTraceOptions } from "./internal/run/runRead.js"
 
@@ -51,7 +51,11 @@ export declare namespace RunService {
      *   })
      * ```
      */
-    readonly trace: (flow: FlowRef<never>, executionId: string, options?: RunOptions) => Effect.Effect<Trace, CallError>
+    readonly trace: (
+      flow: FlowRef<never>,
+      executionId: string,
+      options?: TimedReadOptions
+    ) => Effect.Effect<Trace, CallError>
 
     /**
      * One step of a run: its latest attempt, a given one, or with `attempt: "all"` every one. A run, step or attempt
@@ -122,7 +126,7 @@ export declare namespace RunService {
     readonly cost: (
       flow: FlowRef<never>,
       executionId: string,
-      options?: RunOptions
+      options?: TimedReadOptions
     ) => Effect.Effect<RunCost, CallError>
 
     /**
@@ -143,7 +147,7 @@ export declare namespace RunService {
     readonly summary: (
       flow: FlowRef<never>,
       executionId: string,
-      options?: RunOptions
+      options?: TimedReadOptions
     ) => Effect.Effect<FlowRun, CallError>
 
     /**

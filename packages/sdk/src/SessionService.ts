@@ -9,12 +9,12 @@ import * as Layer from "effect/Layer"
 import { runOptions, timedRead } from "./internal/operations/operations.js"
 import type { SessionResponse } from "./internal/operations/requests.js"
 import { isSessionId, notSessionId } from "./internal/operations/scope.js"
-import type { RunOptions } from "./internal/options/callOptions.js"
+import type { TimedReadOptions } from "./internal/options/callOptions.js"
 import type { SessionError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 
 export { SessionExecution, SessionStep } from "./internal/operations/requests.js"
-export type { RunOptions } from "./internal/options/callOptions.js"
+export type { TimedReadOptions } from "./internal/options/callOptions.js"
 
 /**
  * The runs under a session id, in the order in which they were recorded.
@@ -59,7 +59,7 @@ export declare namespace SessionService {
      *   })
      * ```
      */
-    readonly get: (sessionId: string, options?: RunOptions) => Effect.Effect<Session, SessionError>
+    readonly get: (sessionId: string, options?: TimedReadOptions) => Effect.Effect<Session, SessionError>
   }
 }
 

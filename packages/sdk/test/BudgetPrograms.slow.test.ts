@@ -33,15 +33,15 @@ describe("a ledger", () => {
     [FastCheck.array(action, { maxLength: 40 })],
     ([all]) => {
       const ledger = new Ledger(cents(100), undefined)
-      const holds: Array<{ readonly hold: Hold; isSettled: boolean }> = []
+      const reserved: Array<{ readonly hold: Hold; isSettled: boolean }> = []
       let spent = noCost
       for (const { amount, hold: index, type } of all) {
         const before = ledger.left
-        const one = holds[index]
+        const one = reserved[index]
         if (type === "take") {
           const taken = Hold.take([ledger], cents(amount))
           assert.strictEqual(taken instanceof Hold, !isMore(cents(amount), before) || amount === 0)
-          if (taken instanceof Hold) holds.push({ hold: taken, isSettled: false })
+          if (taken instanceof Hold) reserved.push({ hold: taken, isSettled: false })
         } else if (one !== undefined && type === "grow" && !one.isSettled) {
           const full = one.hold.grow(cents(amount))
           if (full === undefined) assert.isFalse(isMore(cents(amount), one.hold.amount))
@@ -50,7 +50,7 @@ describe("a ledger", () => {
           if (!one.isSettled) spent = addCost(spent, cents(amount))
           one.isSettled = true
         } else if (one !== undefined && type === "keep") one.hold.keep(cents(amount))
-        const held = holds.reduce((sum, { hold, isSettled }) => isSettled ? sum : addCost(sum, hold.amount), noCost)
+        const held = reserved.reduce((sum, { hold, isSettled }) => isSettled ? sum : addCost(sum, hold.amount), noCost)
         assert.strictEqual(formatCost(ledger.reserved), formatCost(held))
         assert.strictEqual(formatCost(ledger.spent), formatCost(spent))
         assert.strictEqual(formatCost(ledger.left), formatCost(subtractCost(subtractCost(cents(100), spent), held)))

@@ -75,7 +75,7 @@ const conditionOf = (filter: RunFilter): Matches | undefined => {
       : [({ run }: Pick<Entry, "run">) => lower(run.sessionId) === lower(session)],
     ...part === "" ? [] : [(entry: Pick<Entry, "text">) => entry.text.includes(part)]
   ]
-  return conditions.length === 0 ? undefined : (entry) => conditions.every((holds) => holds(entry))
+  return conditions.length === 0 ? undefined : (entry) => conditions.every((fits) => fits(entry))
 }
 
 /**

@@ -51,7 +51,7 @@ const commands: fc.Arbitrary<ReadonlyArray<Command>> = fc.array(
   { maxLength: 60 }
 )
 
-const holds = ({ flow, from, ofFlow, session, status, text, to }: RunFilter, run: Run): boolean => {
+const isIn = ({ flow, from, ofFlow, session, status, text, to }: RunFilter, run: Run): boolean => {
   const includes = (whole: string | undefined, part: string) => (whole ?? "").toLowerCase().includes(part.toLowerCase())
   return (!flow || includes(run.flow, flow)) && (!ofFlow || run.flow === ofFlow) &&
     (!status || run.status === status) &&
@@ -84,14 +84,14 @@ describe("a list of runs", () => {
           } else {
             const { filter, limit, offset } = command
             const all = model
-              .filter(({ run }) => holds(filter, run))
+              .filter(({ run }) => isIn(filter, run))
               .sort((one, other) => (other.run.startedAt ?? 0) - (one.run.startedAt ?? 0) || other.order - one.order)
               .map(({ run }) => run)
             assert.deepStrictEqual(list.page(filter, { offset, limit }), {
               runs: all.slice(offset, offset + limit),
               total: all.length
             })
-            for (const { run } of model) assert.strictEqual(RunList.matches(filter)(run), holds(filter, run))
+            for (const { run } of model) assert.strictEqual(RunList.matches(filter)(run), isIn(filter, run))
           }
           assert.strictEqual(list.size, model.length)
           for (const id of ids) assert.strictEqual(list.get(id), model.find(({ run }) => run.id === id)?.run)

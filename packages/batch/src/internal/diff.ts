@@ -17,7 +17,7 @@ import * as Batches from "./ledger/batches.js"
 import type { Ledger } from "./ledger/ledger.js"
 import * as Planning from "./ledger/planning.js"
 import * as Reading from "./ledger/reading.js"
-import { standing } from "./manage.js"
+import { existing } from "./manage.js"
 import * as Money from "./money.js"
 import { named, sideNames } from "./names.js"
 
@@ -42,7 +42,7 @@ const sideOf = <E, R>({ batch, ledger }: DiffSide<E, R>): Effect.Effect<Side, Le
   Effect.gen(function*() {
     const store = Context.get(yield* Layer.build(ledger), BatchStore)
     const id = batch ?? (yield* only(store))
-    const [, record] = yield* Effect.provideService(standing(method, id), BatchStore, store)
+    const [, record] = yield* Effect.provideService(existing(method, id), BatchStore, store)
     return { ledger: store, batch: record }
   })
 

@@ -28,7 +28,7 @@ import { named, pageNames, resultsNames, retryNames } from "./names.js"
 import { selecting } from "./selection.js"
 
 /** The batch of an id, and the ledger that keeps it. */
-export const standing = Effect.fnUntraced(function*(method: string, id: string) {
+export const existing = Effect.fnUntraced(function*(method: string, id: string) {
   const reason = idProblem(id)
   if (reason !== undefined) return yield* new InvalidBatchError({ method, field: "batch", reason })
   const ledger = yield* BatchStore
@@ -97,7 +97,7 @@ export const statusOf = Effect.fnUntraced(function*(ledger: BatchStore["Type"], 
 })
 
 export const status = (batch: string): Effect.Effect<BatchStatus, LedgerError, BatchStore> =>
-  Effect.flatMap(standing("Batch.status", batch), ([ledger, record]) => statusOf(ledger, record))
+  Effect.flatMap(existing("Batch.status", batch), ([ledger, record]) => statusOf(ledger, record))
 
 /** The time between two counts, in milliseconds, and how many times longer than a count it is at least. */
 const [interval, share] = [1000, 20]
@@ -107,7 +107,7 @@ const window = 30_000
 
 /** How far a batch is, and how fast it goes. */
 export const progress = (batch: string): Stream.Stream<Progress, LedgerError, BatchStore> =>
-  Stream.unwrap(Effect.map(standing("Batch.progress", batch), ([ledger]) => {
+  Stream.unwrap(Effect.map(existing("Batch.progress", batch), ([ledger]) => {
     const seen: Array<readonly [at: number, settled: number]> = []
     let took = 0
 
@@ -204,7 +204,7 @@ export const results = (
       return yield* new InvalidBatchError({ method, field: "order", reason: "must be \"input\" or \"done\"" })
     }
     const isSelected = yield* selecting(method, select)
-    const [ledger, record] = yield* standing(method, id)
+    const [ledger, record] = yield* existing(method, id)
     const rows = order === "input"
       ? Reading.inOrder(ledger, record, withInput)
       : (follow ? followed : Reading.settledAfter)(ledger, record, after, withInput)
@@ -214,7 +214,7 @@ export const results = (
 const aNumber = "must be a whole number of at least 0"
 
 export const resultsOf = Effect.fnUntraced(function*(batch: Definition | string, keys: ReadonlyArray<string>) {
-  const [ledger, record] = yield* standing("Batch.resultsOf", typeof batch === "string" ? batch : batch.id)
+  const [ledger, record] = yield* existing("Batch.resultsOf", typeof batch === "string" ? batch : batch.id)
   const rows = yield* Reading.ofKeys(ledger, record, keys)
   if (typeof batch === "string") return rows
   const read = reading(batch)
@@ -239,14 +239,14 @@ export const page = (batch: string, options: PageOptions = {}) =>
       const field = misnumbered(options)
       return field === undefined ? Effect.void : new InvalidBatchError({ method: "Batch.page", field, reason: aNumber })
     })),
-    Effect.zipRight(standing("Batch.page", batch)),
+    Effect.zipRight(existing("Batch.page", batch)),
     Effect.flatMap(([ledger, record]) => Reading.page(ledger, record, options))
   )
 
 export const settled = (batch: string, after = 0) =>
   Effect.flatMap(
     isCount(after, 0)
-      ? standing("Batch.settled", batch)
+      ? existing("Batch.settled", batch)
       : new InvalidBatchError({ method: "Batch.settled", field: "after", reason: aNumber }),
     ([ledger, { id }]) => Reading.settled(ledger, id, after)
   )
@@ -261,12 +261,12 @@ export const sessionOf = (
     : onceSession(onceKey(name, { attempt, key }), flow, versionOf(version))
 
 export const session = (batch: string, row: Pick<RowResult, "attempt" | "flow" | "key" | "version">) =>
-  Effect.flatMap(standing("Batch.session", batch), ([, record]) => sessionOf(record, row))
+  Effect.flatMap(existing("Batch.session", batch), ([, record]) => sessionOf(record, row))
 
 export const numbers = (batch: string, key: string, state?: RowState): Stream.Stream<number, LedgerError, BatchStore> =>
   Stream.unwrap(Effect.gen(function*() {
     const isSelected = yield* selecting("Batch.numbers", { key })
-    const [ledger, { id }] = yield* standing("Batch.numbers", batch)
+    const [ledger, { id }] = yield* existing("Batch.numbers", batch)
     return Reading.numbers(ledger, id, key, ({ key }) => isSelected({ key, state: "done" }), state)
   }))
 
@@ -283,7 +283,7 @@ export const list = (prefix = ""): Effect.Effect<ReadonlyArray<BatchInfo>, Batch
   )
 
 export const refused = (batch: string): Stream.Stream<RefusedRow, LedgerError, BatchStore> =>
-  Stream.unwrap(Effect.map(standing("Batch.refused", batch), ([ledger, { id }]) => Reading.refused(ledger, id)))
+  Stream.unwrap(Effect.map(existing("Batch.refused", batch), ([ledger, { id }]) => Reading.refused(ledger, id)))
 
 const retried = ["failed", "cancelled", "invalid", "reported", "done"]
 
@@ -307,7 +307,7 @@ export const retry = (batch: string, options: RetryOptions) =>
       return yield* new InvalidBatchError({ method, field: "acceptDoubleRuns", reason })
     }
     const isSelected = yield* selecting(method, options.select)
-    const [ledger, record] = yield* standing(method, batch)
+    const [ledger, record] = yield* existing(method, batch)
     yield* ledger.exclusive
     return options.only === "invalid"
       ? yield* Settling.forgetInvalid(ledger, record.id, isSelected)
@@ -316,23 +316,23 @@ export const retry = (batch: string, options: RetryOptions) =>
 
 export const attempts = Effect.fnUntraced(function*(batch: string, key: string) {
   const method = "Batch.attempts"
-  const [ledger, { id }] = yield* standing(method, batch)
+  const [ledger, { id }] = yield* existing(method, batch)
   const reason = `${JSON.stringify(key)} is not that of a row of the batch`
   const found = yield* Reading.attempts(ledger, id, key)
   return yield* Effect.mapError(found, () => new InvalidBatchError({ method, field: "key", reason }))
 })
 
 export const pause = Effect.fnUntraced(function*(batch: string) {
-  const [ledger, record] = yield* standing("Batch.pause", batch)
+  const [ledger, record] = yield* existing("Batch.pause", batch)
   if ((yield* statusOf(ledger, record)).status === "completed") return
   yield* Batches.paused(ledger, record.id, yield* Clock.currentTimeMillis)
 })
 
 export const resume = (batch: string): Effect.Effect<void, LedgerError, BatchStore> =>
-  Effect.flatMap(standing("Batch.resume", batch), ([ledger, record]) => Batches.resumed(ledger, record.id))
+  Effect.flatMap(existing("Batch.resume", batch), ([ledger, record]) => Batches.resumed(ledger, record.id))
 
 export const cancel = Effect.fnUntraced(function*(batch: string) {
-  const [ledger, { id }] = yield* standing("Batch.cancel", batch)
+  const [ledger, { id }] = yield* existing("Batch.cancel", batch)
   const now = yield* Clock.currentTimeMillis
   // before its rows, so that rows that become pending are not claimed
   yield* Batches.cancelled(ledger, id, now)
@@ -341,7 +341,7 @@ export const cancel = Effect.fnUntraced(function*(batch: string) {
 
 export const forget = (batch: string) =>
   Effect.scoped(Effect.gen(function*() {
-    const [ledger, record] = yield* standing("Batch.forget", batch)
+    const [ledger, record] = yield* existing("Batch.forget", batch)
     yield* ledger.exclusive
     yield* Settling.forgotten(ledger, record.id)
   }))

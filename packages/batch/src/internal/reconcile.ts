@@ -11,7 +11,7 @@ import { doing, each, sameText, transaction } from "./ledger/ledger.js"
 import { reservedAgain, runFailures } from "./ledger/limits.js"
 import * as Reading from "./ledger/reading.js"
 import { keepNumbers } from "./ledger/settling.js"
-import { sessionOf, standing } from "./manage.js"
+import { existing, sessionOf } from "./manage.js"
 
 /** The reports of known runs that no other read would change. */
 const lasting: ReadonlySet<string> = new Set(["AmbiguousRun", "Defect", "ResultNotStored", "UnexpectedResult"])
@@ -33,7 +33,7 @@ const believed = ({ costUsd, error, executionId, state }: RowAttempt): Pick<Expe
 
 export const expected = (batch: string): Stream.Stream<Expected, LedgerError | InvalidRequestError, BatchStore> =>
   Stream.unwrap(
-    Effect.map(standing("Batch.expected", batch), ([ledger, record]) =>
+    Effect.map(existing("Batch.expected", batch), ([ledger, record]) =>
       Reading.inOrder(ledger, record).pipe(
         Stream.filter(({ state }) => state !== "invalid"),
         Stream.mapEffect((row) =>
@@ -59,7 +59,7 @@ export const settle = (
   evidence: ReadonlyArray<Evidence>
 ): Effect.Effect<ReadonlyArray<string>, BatchLockedError | LedgerError, BatchStore> =>
   Effect.scoped(Effect.gen(function*() {
-    const [ledger, record] = yield* standing("Batch.settle", batch)
+    const [ledger, record] = yield* existing("Batch.settle", batch)
     const { sql } = ledger
     yield* ledger.exclusive
     const items = evidence.map((one) => ({

@@ -11,7 +11,7 @@ it.scopedLive("are those of the first version, and keep their rows in a later on
     const { url } = yield* startPostgres
     yield* Effect.gen(function*() {
       const sql = yield* SqlClient.SqlClient
-      assert.strictEqual(yield* Migrations.standing(true), "absent")
+      assert.strictEqual(yield* Migrations.schemaState(true), "absent")
       yield* Migrations.migrate
       yield* Migrations.migrate
       const columns = yield* sql<{ readonly name: string; readonly columns: string }>`
@@ -56,9 +56,9 @@ it.scopedLive("are those of the first version, and keep their rows in a later on
       }
       yield* sql`insert into noukai_batch_rate (name, next_at) values ('kept', 1)`
       yield* Migrations.migrateTo(later)
-      assert.strictEqual(yield* Migrations.standing(false, 2), "current")
+      assert.strictEqual(yield* Migrations.schemaState(false, 2), "current")
       assert.deepStrictEqual(yield* sql`select name, colour from noukai_batch_rate`, [{ name: "kept", colour: "red" }])
-      const newer = yield* Effect.flip(Migrations.standing(true))
+      const newer = yield* Effect.flip(Migrations.schemaState(true))
       assert.match(newer.message, /schema version 2, and this version of .* has 1: use the newer version/)
     }).pipe(Effect.provide(PgClient.layer({ url: Redacted.make(url), maxConnections: 2 })))
   }), 120_000)

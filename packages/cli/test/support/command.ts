@@ -22,7 +22,7 @@ export interface Options {
   /** The text that stdin holds; none unless given. */
   readonly input?: string
   /** Whether stdin stays open. */
-  readonly holds?: boolean
+  readonly keepsStdin?: boolean
   /** Whether it waits for less in this process, where it waits for nothing but its own clock. */
   readonly hurries?: boolean
 }
@@ -91,7 +91,7 @@ export const started = (
       heard()
     })
     child.stdin.on("error", () => {})
-    if (options.holds !== true) child.stdin.end(options.input ?? "")
+    if (options.keepsStdin !== true) child.stdin.end(options.input ?? "")
     child.on("close", (code, signal) => {
       isEnded = true
       Deferred.unsafeDone(end, Effect.succeed({ code: code ?? (signal === null ? -1 : -2), stdout, stderr }))

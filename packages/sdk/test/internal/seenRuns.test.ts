@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { remember, type SeenRuns } from "../../src/internal/run/standing.js"
+import { remember, type SeenRuns } from "../../src/internal/run/keyedRun.js"
 
 it("remembers the newest 10,000 sessions, with the ids that are known", () => {
   const seen: SeenRuns = new Map()

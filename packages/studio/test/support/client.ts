@@ -132,11 +132,11 @@ export const open = (url: string): Effect.Effect<Page> =>
     }
   })
 
-/** Waits until something holds. */
-export const until = <A, E>(read: Effect.Effect<A, E>, holds: (value: A) => boolean): Effect.Effect<A> => {
+/** Waits until something is so. */
+export const until = <A, E>(read: Effect.Effect<A, E>, fits: (value: A) => boolean): Effect.Effect<A> => {
   const next: Effect.Effect<A, E> = Effect.flatMap(
     read,
-    (value) => holds(value) ? Effect.succeed(value) : Effect.delay(Effect.suspend(() => next), "5 millis")
+    (value) => fits(value) ? Effect.succeed(value) : Effect.delay(Effect.suspend(() => next), "5 millis")
   )
   return Effect.orDie(Effect.timeout(next, "20 seconds"))
 }

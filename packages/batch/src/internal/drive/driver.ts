@@ -146,7 +146,7 @@ const claim = (driver: Driver, lane: Lane, wanted: number): Effect.Effect<number
         count,
         now,
         reserved,
-        ...(running.canary !== "holds" && { aloneFor: grace })
+        ...(running.canary !== "proven" && { aloneFor: grace })
       }
       return budgetUsd === undefined
         ? Effect.asSome(Rows.claim(ledger, claim))
@@ -258,7 +258,7 @@ const claimNext = (driver: Driver): Effect.Effect<void, BatchStoreError> =>
     running.alarm.unsafeClose()
     const now = yield* Clock.currentTimeMillis
     // until a run was found through its session, no more than one row may be in doubt
-    const isFirst = running.canary !== "holds"
+    const isFirst = running.canary !== "proven"
     const slots = isFirst ? 1 : running.record.settings.concurrency
     const free = Math.min(slots - running.slots, pace?.room() ?? Infinity)
     if (lanes.size === 0) return yield* awaken(running, heartbeat)

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { BatchStoreError } from "../../BatchError.js"
 import type { RowError } from "../../BatchRow.js"
-import { canaryHolds } from "../ledger/batches.js"
+import { canaryProven } from "../ledger/batches.js"
 import type * as Rows from "../ledger/rows.js"
 import type { Turn } from "./pace.js"
 import { type BatchDrive, insisting, pause, settle, type Settlement, stop, unlisted, unreachable } from "./running.js"
@@ -91,10 +91,10 @@ export const report = ({ live, running }: Row, error: RowError, executionId?: st
 /** Stores that a run was found through its session. Only then does an empty session prove that nothing ran. */
 export const foundListed = ({ running }: Row): Effect.Effect<void, BatchStoreError> =>
   Effect.suspend(() => {
-    if (running.canary === "holds") return Effect.void
-    running.canary = "holds"
+    if (running.canary === "proven") return Effect.void
+    running.canary = "proven"
     running.alarm.unsafeOpen()
-    return insisting(canaryHolds(running.ledger, running.record.id))
+    return insisting(canaryProven(running.ledger, running.record.id))
   })
 
 /** Looks until the session can be read. `None` if the batch is stopped before. */
@@ -133,7 +133,7 @@ export const awaitListing = (
 ): Effect.Effect<void, BatchStoreError> =>
   Effect.gen(function*() {
     const { running } = row
-    while (look !== undefined && running.canary !== "holds" && !running.isStopping) {
+    while (look !== undefined && running.canary !== "proven" && !running.isStopping) {
       const seen = yield* readable(row, look)
       if (Option.isSome(seen) && seen.value._tag !== "absent") return yield* foundListed(row)
       if ((yield* Clock.currentTimeMillis) > begunAt + running.record.settings.grace) return yield* unlisted(running)

@@ -37,7 +37,7 @@ export const onReconcile = (row: Row, sentBy: number): Step =>
     const { live, running, runs } = row
     const now = yield* Clock.currentTimeMillis
     const looked = Effect.suspend(() =>
-      runs.beginLooks && running.canary === "holds"
+      runs.beginLooks && running.canary === "proven"
         ? Effect.succeedSome<Look>({ _tag: "absent" })
         : readable(row, runs.look(live))
     )
@@ -67,7 +67,7 @@ export const onReconcile = (row: Row, sentBy: number): Step =>
 export const onAbsent = (row: Row): Step =>
   Effect.suspend((): Step => {
     const { live, running, runs } = row
-    if (running.canary === "holds") {
+    if (running.canary === "proven") {
       return runs.beginLooks ? sendAgain(row) : again(row, { nextAttempt: live.attempt + 1 })
     }
     return Effect.flatMap(outOfSlot(running, inDoubt(row, awaitEvidence(row))), (isThere): Step => {
@@ -87,7 +87,7 @@ export const onAbsent = (row: Row): Step =>
 const awaitEvidence = (row: Row): Effect.Effect<boolean, BatchStoreError> =>
   Effect.gen(function*() {
     const { running, runs } = row
-    while (running.canary !== "holds") {
+    while (running.canary !== "proven") {
       if (running.isStopping) return false
       const { isOpen, run } = yield* insisting(Rows.evidence(running.ledger, running.record.id))
       if (!isOpen || running.isPoor) {

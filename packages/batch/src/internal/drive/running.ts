@@ -67,7 +67,7 @@ export interface BatchDrive {
   /** Rows in flight without a known run. */
   uncertain: number
   /** Whether a run of the batch was found through its session. */
-  canary: "unknown" | "holds"
+  canary: "unknown" | "proven"
   /** The warnings that were given once. */
   readonly told: Set<string>
   /** Set while the budget allows no new row, and no row is in flight here. */
@@ -397,7 +397,7 @@ const newest = (running: BatchDrive): Effect.Effect<void, BatchStoreError> =>
     if (!goesOn) running.isStopping = true
     else {
       running.pausedUntil = Math.max(running.pausedUntil, found.value.paused_until)
-      if (found.value.canary === "holds") running.canary = "holds"
+      if (found.value.canary === "proven") running.canary = "proven"
     }
     running.alarm.unsafeOpen()
   })

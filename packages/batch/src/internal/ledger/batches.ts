@@ -68,7 +68,7 @@ const BatchRecord = Schema.Struct({
   stop: Schema.NullOr(Schema.parseJson(Stop)),
   generation: Integer,
   pass: Integer,
-  canary: Schema.Literal("unknown", "holds"),
+  canary: Schema.Literal("unknown", "proven"),
   paused_until: Integer,
   reserved_usd: Schema.BigDecimal,
   spent_usd: Schema.BigDecimal,
@@ -238,8 +238,8 @@ export const reread = ({ sql }: Ledger, id: number): Effect.Effect<Option.Option
   Effect.map(doing("read a batch")(sql`select * from noukai_batch where id = ${id}`), one)
 
 /** Keeps that a run of this batch was found through its session. */
-export const canaryHolds = ({ sql }: Ledger, id: number): Effect.Effect<void, BatchStoreError> =>
-  change("kept that sessions can be looked up")(sql`update noukai_batch set canary = 'holds' where id = ${id}`)
+export const canaryProven = ({ sql }: Ledger, id: number): Effect.Effect<void, BatchStoreError> =>
+  change("kept that sessions can be looked up")(sql`update noukai_batch set canary = 'proven' where id = ${id}`)
 
 /** Keeps every process from sending until a time. */
 export const heldUntil = ({ sql }: Ledger, id: number, until: number): Effect.Effect<void, BatchStoreError> =>

@@ -171,8 +171,8 @@ const database = (
     const detached = Effect.sync(holder.detach)
     yield* Effect.addFinalizer(() => Effect.sync(holder.close))
     yield* atExit(holder.detach)
-    const standing = (mayWrite: boolean) =>
-      Effect.provideServiceEffect(Migrations.standing(mayWrite), SqlClient.SqlClient, ofOne(holder.database))
+    const schemaState = (mayWrite: boolean) =>
+      Effect.provideServiceEffect(Migrations.schemaState(mayWrite), SqlClient.SqlClient, ofOne(holder.database))
 
     const write = Effect.gen(function*() {
       if (isReadOnly) return yield* attempted(() => raise("it was opened to read it"))
@@ -181,7 +181,7 @@ const database = (
         if (holder.attached() === undefined) holder.attach(real, "reading")
         return real
       })
-      if ((yield* standing(true)) !== "current") {
+      if ((yield* schemaState(true)) !== "current") {
         holder.detach()
         yield* migrated(real)
       }
@@ -198,7 +198,7 @@ const database = (
         return real
       })
       if (real === undefined) return undefined
-      switch (yield* standing(!isReadOnly && canWrite(real))) {
+      switch (yield* schemaState(!isReadOnly && canWrite(real))) {
         case "current":
           return holder.database
         case "older":

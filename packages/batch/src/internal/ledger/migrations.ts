@@ -89,7 +89,7 @@ const refusal = (message: string, cause: Error = new Error(message)): SqlErrors.
  * Compares the tables with this version of the package. Fails with an error that names both versions if they are newer,
  * or older and must not be changed.
  */
-export const standing = (
+export const schemaState = (
   mayWrite: boolean,
   newest: number = Object.keys(versions).length
 ): Effect.Effect<"absent" | "older" | "current", SqlErrors.SqlError, SqlClient.SqlClient> =>
@@ -107,7 +107,7 @@ export const standing = (
 
 /** Fails unless there are tables, of this version of the package. */
 export const current: Effect.Effect<void, SqlErrors.SqlError, SqlClient.SqlClient> = Effect.flatMap(
-  standing(false),
+  schemaState(false),
   (found) => found === "absent" ? Effect.fail(refusal("it has no ledger")) : Effect.void
 )
 
@@ -116,7 +116,7 @@ const failed = (cause: unknown) => new SqlErrors.SqlError({ cause, message: "Fai
 /** Creates the tables, or brings them up to date with `known`. */
 export const migrateTo = (known: Versions): Effect.Effect<void, SqlErrors.SqlError, SqlClient.SqlClient> =>
   Effect.flatMap(
-    standing(true, Object.keys(known).length),
+    schemaState(true, Object.keys(known).length),
     (found) =>
       found === "current" ? Effect.void : Migrator.make({})({ loader: Migrator.fromRecord(known), table }).pipe(
         Effect.asVoid,

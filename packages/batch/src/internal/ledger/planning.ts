@@ -237,8 +237,8 @@ export const sort = (
   const replaced: Array<readonly [Known, PlannedRow]> = []
   const unsettled: Array<Known> = []
   for (const row of rows) {
-    const standing = known.get(row.key)
-    const first = standing === undefined ? added.get(row.key)?.at : meets(standing.no) ? standing.place : undefined
+    const stored = known.get(row.key)
+    const first = stored === undefined ? added.get(row.key)?.at : meets(stored.no) ? stored.place : undefined
     if (first !== undefined) {
       refused.push(duplicate(row, first))
       continue
@@ -248,21 +248,21 @@ export const sort = (
       if (found.invalidRows.length < shown) found.invalidRows.push({ at: row.at, key: row.key, error: row.error })
     }
     const isSelected = stateOf(pass, row) !== "unselected"
-    if (standing === undefined) {
+    if (stored === undefined) {
       added.set(row.key, row)
       found.added++
       if (!isSelected) found.unselected++
       else if (row.error === undefined) found.ready++
       continue
     }
-    const { state } = standing
-    const verdict = compare(row, standing)
+    const { state } = stored
+    const verdict = compare(row, stored)
     if (verdict === "refuse") {
-      refused.push(inputChanged(row, standing))
+      refused.push(inputChanged(row, stored))
       continue
     }
-    if (verdict === "keep") unsettled.push(standing)
-    if (verdict === "replace") replaced.push([standing, row])
+    if (verdict === "keep") unsettled.push(stored)
+    if (verdict === "replace") replaced.push([stored, row])
     const isOpen = open.has(state)
     if (isOpen && verdict !== "leave") found.met++
     if (isOpen && !isSelected) found.unselected++

@@ -17,7 +17,7 @@ export const keepNumbers = ({ sql }: Ledger, batch: number): Effect.Effect<void,
       (select coalesce(max(settled_no), 0) from noukai_batch_row where batch = ${batch} and settled_no is not null))
     where id = ${batch}`)
 
-interface Standing {
+interface StoredRow {
   readonly id: number
   readonly attempt: number
   readonly key: string
@@ -29,14 +29,14 @@ const changedAll = (
   ledger: Ledger,
   batch: number,
   state: StoredState,
-  isMeant: (row: Standing) => boolean,
-  change: (rows: ReadonlyArray<Standing>) => Effect.Effect<unknown, BatchStoreError>
+  isMeant: (row: StoredRow) => boolean,
+  change: (rows: ReadonlyArray<StoredRow>) => Effect.Effect<unknown, BatchStoreError>
 ): Effect.Effect<number, BatchStoreError> =>
   Effect.gen(function*() {
     const { sql } = ledger
     let [sum, last, count] = [0, 0, most]
     while (count === most) {
-      const rows = yield* doing("read rows")(sql<{ readonly [field in keyof Standing]: string }>`
+      const rows = yield* doing("read rows")(sql<{ readonly [field in keyof StoredRow]: string }>`
         select id, attempt, key, case when settled_no is null then 0 else 1 end as "isNumbered" from noukai_batch_row
         where batch = ${batch} and state = ${state} and id > ${last} order by id limit ${most}`)
       const meant = rows.map(({ attempt, id, isNumbered, key }) => ({

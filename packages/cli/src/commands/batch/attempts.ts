@@ -5,11 +5,11 @@ import { argument } from "../../arguments/flags.js"
 import { jsonLine } from "../../terminal/json.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { standing } from "./flags.js"
+import { batchFlags } from "./flags.js"
 import { inLedger } from "./ledger.js"
 
 const config = {
-  ...standing,
+  ...batchFlags,
   key: argument("key", "The key of the row.")
 }
 

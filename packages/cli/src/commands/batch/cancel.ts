@@ -5,10 +5,10 @@ import { json } from "../../arguments/flags.js"
 import { jsonLine } from "../../terminal/json.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { standing } from "./flags.js"
+import { batchFlags } from "./flags.js"
 import { inLedger } from "./ledger.js"
 
-const config = { ...standing, json }
+const config = { ...batchFlags, json }
 
 type Input = InputOf<typeof config>
 

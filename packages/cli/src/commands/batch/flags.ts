@@ -12,12 +12,12 @@ import { wrong } from "../../exit/CommandError.js"
 import type { InputOf } from "../leaf.js"
 
 /** The id and the ledger of a batch. */
-export const standing = {
+export const batchFlags = {
   id: argument("id", "The id of the batch."),
   ledger: optional("ledger", "Keep the batch in this file (<id>.ledger).")
 }
 
-export type StandingFlags = InputOf<typeof standing>
+export type BatchFlags = InputOf<typeof batchFlags>
 
 /** The rows that a command selects. */
 export const select = repeated("select", "Select keys by * and ?, or state:failed. Repeatable.")
@@ -34,7 +34,7 @@ export const selection = (given: ReadonlyArray<string>): RowSelection => {
 
 /** The flags that define a batch. */
 export const defined = {
-  ...standing,
+  ...batchFlags,
   flow,
   input: Options.withDescription(Options.text("input"), "Read rows from this JSON lines or CSV file; - is stdin."),
   format: Options.optional(oneOf("format", ["jsonl", "csv"], "Read this format (by file name; jsonl on stdin).")),

@@ -9,7 +9,7 @@ import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { type UsageError, wrong } from "../../exit/CommandError.js"
 import { flagsOf, hint } from "../../terminal/shell.js"
-import type { StandingFlags } from "./flags.js"
+import type { BatchFlags } from "./flags.js"
 
 /** The longest id that is a file name, in bytes. The longest extension is `.ledger-journal`. */
 const longestId = 240
@@ -37,7 +37,7 @@ export const isLedgerOrNone = (path: string): boolean => {
 }
 
 /** Returns the path of the ledger, which may not exist. */
-export const path = Effect.fnUntraced(function*({ id, ledger }: StandingFlags) {
+export const path = Effect.fnUntraced(function*({ id, ledger }: BatchFlags) {
   // an id may be any text, but a file name has limits
   const isName = /^[\p{L}\p{N}_][\p{L}\p{N}_. -]*$/u.test(id) && Buffer.byteLength(id) <= longestId
   if (Option.isNone(ledger) && !isName) {
@@ -50,13 +50,13 @@ export const path = Effect.fnUntraced(function*({ id, ledger }: StandingFlags) {
 
 /** Returns a command to paste, about the same batch. It reads only the ledger, so it names no server. */
 export const about = (
-  { id, ledger }: StandingFlags,
+  { id, ledger }: BatchFlags,
   command: string,
   flags: ReadonlyArray<readonly [name: string, value?: string]> = []
 ): string => hint({}, command, [id], [...flags, ...flagsOf({ ledger }, ["ledger"])])
 
 /** The store of an existing ledger. */
-export const existing = (flags: StandingFlags): Layer.Layer<BatchStore, UsageError | BatchStoreError> =>
+export const existing = (flags: BatchFlags): Layer.Layer<BatchStore, UsageError | BatchStoreError> =>
   Layer.unwrapEffect(Effect.flatMap(path(flags), (file) =>
     existsSync(file)
       ? Effect.succeed(BatchStore.layerFile(file))
@@ -65,7 +65,7 @@ export const existing = (flags: StandingFlags): Layer.Layer<BatchStore, UsageErr
 /** Runs a command in its existing ledger. */
 export const inLedger = <A, E, R>(
   command: Effect.Effect<A, E, R>,
-  flags: StandingFlags
+  flags: BatchFlags
 ): Effect.Effect<A, E | UsageError | BatchStoreError, Exclude<R, BatchStore>> =>
   Effect.provide(command, existing(flags))
 

@@ -12,11 +12,11 @@ import { wrong } from "../../exit/CommandError.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { plain } from "../../terminal/text.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { select, selection, standing } from "./flags.js"
+import { batchFlags, select, selection } from "./flags.js"
 import { inLedger } from "./ledger.js"
 
 const config = {
-  ...standing,
+  ...batchFlags,
   order: Options.withDefault(
     oneOf("order", ["input", "done"], "Print all rows in input order, or settled ones (input)."),
     "input"

@@ -6,11 +6,11 @@ import { wrong } from "../../exit/CommandError.js"
 import { jsonLine } from "../../terminal/json.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { select, selection, standing } from "./flags.js"
+import { batchFlags, select, selection } from "./flags.js"
 import * as Ledger from "./ledger.js"
 
 const config = {
-  ...standing,
+  ...batchFlags,
   only: oneOf("only", ["failed", "reported", "cancelled", "invalid"], "Retry the rows in this state."),
   acceptDoubleRuns: flag("accept-double-runs", "Retry reported rows, which may run and be billed twice."),
   select,

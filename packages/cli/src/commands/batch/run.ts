@@ -183,7 +183,7 @@ const handle = Effect.fnUntraced(
 
     const again = "run the same command to continue"
     const store = BatchStore.layerFile(file)
-    const standing = Effect.option(Batch.status(id))
+    const reached = Effect.option(Batch.status(id))
     const running = Effect.catchTag(
       Batch.run(batch, source, given),
       "BatchStoreError",
@@ -194,11 +194,11 @@ const handle = Effect.fnUntraced(
         })
     )
     const [before, ended] = yield* Effect.all([
-      standing,
+      reached,
       stoppable(
         running,
         shown(id),
-        Effect.map(standing, Option.match({ onNone: () => again, onSome: (at) => `${summary(at)}; ${again}` }))
+        Effect.map(reached, Option.match({ onNone: () => again, onSome: (at) => `${summary(at)}; ${again}` }))
       )
     ]).pipe(Effect.provide(Layer.merge(store, BatchEngine.layerLocal)))
     yield* terminal.progress("")

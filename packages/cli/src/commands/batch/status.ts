@@ -7,11 +7,11 @@ import { jsonLine } from "../../terminal/json.js"
 import { list } from "../../terminal/table.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { standing } from "./flags.js"
+import { batchFlags } from "./flags.js"
 import { inLedger } from "./ledger.js"
 import { cost, counts } from "./told.js"
 
-const config = { ...standing, json }
+const config = { ...batchFlags, json }
 
 type Input = InputOf<typeof config>
 

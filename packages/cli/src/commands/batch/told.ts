@@ -5,7 +5,7 @@ import * as BigDecimal from "effect/BigDecimal"
 import { type ExitCode, exitCodes } from "../../exit/exitCode.js"
 import { counted } from "../../terminal/amounts.js"
 import { plain } from "../../terminal/text.js"
-import type { StandingFlags } from "./flags.js"
+import type { BatchFlags } from "./flags.js"
 import * as Ledger from "./ledger.js"
 
 /**
@@ -94,7 +94,7 @@ export const summary = (status: BatchStatus): string =>
   ].filter((part) => part !== "").join("; ")
 
 /** Returns how to run settled rows again. */
-export const retrying = (input: StandingFlags, only: "failed" | "cancelled" | "reported"): string => {
+export const retrying = (input: BatchFlags, only: "failed" | "cancelled" | "reported"): string => {
   const retry = (...flags: ReadonlyArray<readonly [name: string]>) =>
     Ledger.about(input, "batch retry", [["--only", only], ...flags])
   switch (only) {

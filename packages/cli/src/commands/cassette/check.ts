@@ -99,20 +99,20 @@ const check = Effect.fnUntraced(
     // also fields that a cassette does not have
     const text = yield* Effect.promise(() => readFile(path, "utf8"))
     const credentials = yield* secretsIn(JSON.parse(text.replace(/^\uFEFF/, "")))
-    const holds = credentials.length === 0
-    return { path, holds, ...content, credentials }
+    const ok = credentials.length === 0
+    return { path, ok, ...content, credentials }
   },
   (effect, path) =>
     Effect.catchAll(
       effect,
-      (error) => Effect.succeed({ path, holds: false, reason: error.reason, message: withoutMethod(error) })
+      (error) => Effect.succeed({ path, ok: false, reason: error.reason, message: withoutMethod(error) })
     )
 )
 
 type CheckResult = Effect.Effect.Success<ReturnType<typeof check>>
 
 const textOf = (checked: CheckResult): string => {
-  const begin = `${checked.holds ? "ok" : "✕ "}  ${cell(checked.path)}: `
+  const begin = `${checked.ok ? "ok" : "✕ "}  ${cell(checked.path)}: `
   if ("reason" in checked) return `${begin}${cell(checked.message)}\n`
   const { credentials, flows, format, incomplete, kind, recordings } = checked
   const more = [
@@ -133,7 +133,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     if (!input.json) yield* terminal.write(textOf(checked))
   }
   if (input.json) yield* terminal.write(jsonLine(all))
-  const bad = all.filter(({ holds }) => !holds).length
+  const bad = all.filter(({ ok }) => !ok).length
   if (bad > 0) {
     return yield* failed(`${bad} of ${counted(all.length, "cassette")} ${bad === 1 ? "does" : "do"} not hold`)
   }

@@ -4,7 +4,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
-import { FileFlow, type Flow, type FlowVersion, type Json, type Step } from "../../Flow.js"
+import { FileFlow, type Flow, type Json, type PublishedVersion, type Step } from "../../Flow.js"
 import { isObject, type Mistake, mistakesOf, readSchema } from "../json.js"
 import { placeholders } from "./template.js"
 
@@ -70,7 +70,7 @@ export const findMistakes = (flows: ReadonlyArray<Flow>): ReadonlyArray<Mistake>
     if (refs.has(flow.ref)) mistakes.push({ path: `${place}.ref`, message: `"${flow.ref}" is the ref of two flows` })
     refs.add(flow.ref)
     mistakes.push(...checkSteps(flow.steps, `${place}.steps`, new Set(), false))
-    const versions: ReadonlyArray<[string, FlowVersion]> = Object.entries(flow.versions ?? {})
+    const versions: ReadonlyArray<[string, PublishedVersion]> = Object.entries(flow.versions ?? {})
     for (const [number, version] of versions) {
       mistakes.push(...checkSteps(version.steps, `${place}.versions.${number}.steps`, new Set(), false))
     }

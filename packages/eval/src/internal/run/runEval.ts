@@ -99,7 +99,7 @@ const refusing = Effect.fnUntraced(function*(
 })
 
 /** An eval run of the ledger, with its definition. */
-const standing = (method: string, definition: Definition, options: ReportOptions) =>
+const existing = (method: string, definition: Definition, options: ReportOptions) =>
   refusing(method, options, true).pipe(
     Effect.zipRight(Facts.find(definition.name, options.run)),
     Effect.flatMap((facts) => sessionOf(method, definition, facts))
@@ -251,7 +251,7 @@ export const run = Effect.fnUntraced(function*(definition: Definition, options: 
 
 export const score = Effect.fnUntraced(function*(definition: Definition, options: ScoreOptions = {}) {
   yield* optionsOf("Eval.score", options, scoreNames)
-  const { judges, session } = yield* standing("Eval.score", definition, options)
+  const { judges, session } = yield* existing("Eval.score", definition, options)
   const again = (retry: Parameters<typeof Batch.retry>[1]) =>
     Effect.catchTag(Batch.retry(Facts.judgesId(session.facts), retry), "BatchNotFoundError", () => Effect.void)
   // a judge that failed may judge now
@@ -327,7 +327,7 @@ const reported = Effect.fnUntraced(function*(session: Trials.Session, judges: Ju
 
 export const report = (definition: Definition, options: ReportOptions = {}) =>
   Effect.flatMap(
-    Effect.zipRight(optionsOf("Eval.report", options, reportNames), standing("Eval.report", definition, options)),
+    Effect.zipRight(optionsOf("Eval.report", options, reportNames), existing("Eval.report", definition, options)),
     ({ judges, session }) => reported(session, judges, options)
   )
 
@@ -336,6 +336,6 @@ export const cases = (
   options: ReportOptions = {}
 ): Stream.Stream<CaseVerdict, unknown, unknown> =>
   Stream.unwrap(Effect.map(
-    Effect.zipRight(optionsOf("Eval.cases", options, reportNames), standing("Eval.cases", definition, options)),
+    Effect.zipRight(optionsOf("Eval.cases", options, reportNames), existing("Eval.cases", definition, options)),
     ({ judges, session }) => verdicts(session, judges, storedOf(session, options))
   ))

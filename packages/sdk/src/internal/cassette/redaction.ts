@@ -11,7 +11,7 @@ import { misnamed, type Names } from "../kit/names.js"
 import { digitsAt, digitsIn, digitsLeft, digitsOf, withDigits } from "../kit/plainJson.js"
 import { textFields } from "../kit/runOptions.js"
 import { type SessionExecution, snapshots } from "../operations/requests.js"
-import * as Fields from "../options/callOptions.js"
+import * as CallOptions from "../options/callOptions.js"
 import { measured, payloads } from "./layout.js"
 import {
   type Interaction,
@@ -288,7 +288,7 @@ export const redactionOf = (
 }
 
 /** The option `redact` of a caller. */
-export const redactOption: Fields.Option = Fields.checked((path, value) => {
+export const redactOption: CallOptions.Option = CallOptions.checked((path, value) => {
   if (!Predicate.isRecord(value)) return problem(path, "must be an object with paths or patterns")
   const unknown = misnamed(path, value, redactNames)
   if (unknown !== undefined) return problem(`${path}.${unknown.field}`, unknown.reason)

@@ -14,7 +14,7 @@ import { known, newError, receivedAs } from "../core/makeError.js"
 import { limitOf, monotonic, pauseOf, timeLimit } from "../core/time.js"
 import { scheduleDriver } from "../http/retry.js"
 import { ofRead } from "../operations/operations.js"
-import * as Fields from "../options/callOptions.js"
+import * as CallOptions from "../options/callOptions.js"
 import * as Spans from "../telemetry/spans.js"
 import * as JobPoll from "./jobPoll.js"
 
@@ -27,7 +27,7 @@ export interface SubmissionFacts {
 
 const defaultSchedule: Schedule.Schedule<unknown> = Schedule.spaced("2 seconds")
 
-const waitOptions = Fields.decoder<WaitOptions>("options", () => ({ ...ofRead, schedule: Fields.schedule }))
+const waitOptions = CallOptions.decoder<WaitOptions>("options", () => ({ ...ofRead, schedule: CallOptions.schedule }))
 
 const defaultTimeout = Duration.seconds(300)
 

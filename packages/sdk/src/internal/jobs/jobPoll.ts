@@ -22,7 +22,7 @@ import { type HttpService, timedRead, totalTimeout } from "../operations/operati
 import type { PollJobResponse } from "../operations/requests.js"
 import type { FlowAddress, FlowRef } from "../options/address.js"
 import type { ReadOptions } from "../options/callOptions.js"
-import * as Fields from "../options/callOptions.js"
+import * as CallOptions from "../options/callOptions.js"
 import { decodeResult } from "../options/flowCodec.js"
 import type { RunCosts } from "../run/runCosts.js"
 
@@ -325,7 +325,10 @@ const checkJob = (method: string, job: unknown): Either.Either<void, Errors.Inva
       ? Either.void
       : Either.left(invalid(method, "job", "must be a job, as submit and attach return it")))
 
-const pollOptions = Fields.decoder<PollOptions>("options", () => ({ timeout: Fields.duration, retry: Fields.schedule }))
+const pollOptions = CallOptions.decoder<PollOptions>(
+  "options",
+  () => ({ timeout: CallOptions.duration, retry: CallOptions.schedule })
+)
 
 /** `Job.poll`. Of handles made elsewhere it is not known how far a request has come. */
 export function poll<A>(job: Pollable<A>, given: PollOptions): Effect.Effect<JobStatus<A>, Errors.CallError> {

@@ -20,7 +20,7 @@ import * as Limiter from "../http/limiter.js"
 import { type Rate, resolveRate } from "../http/limiter.js"
 import { pollDelay, scheduleDriver } from "../http/retry.js"
 import { clientClosed } from "../kit/repeatability.js"
-import * as Fields from "../options/callOptions.js"
+import * as CallOptions from "../options/callOptions.js"
 import * as JobPoll from "./jobPoll.js"
 
 const method = "Job.waitAll"
@@ -57,11 +57,11 @@ export interface WaitAllOptions<in A = unknown> {
   readonly rate?: number | Rate | undefined
 }
 
-const waitAllOptions = Fields.decoder<WaitAllOptions<never>>("options", () => ({
-  timeout: Fields.duration,
-  schedule: Fields.schedule,
-  concurrency: Fields.count(1),
-  rate: Fields.rate
+const waitAllOptions = CallOptions.decoder<WaitAllOptions<never>>("options", () => ({
+  timeout: CallOptions.duration,
+  schedule: CallOptions.schedule,
+  concurrency: CallOptions.count(1),
+  rate: CallOptions.rate
 }))
 
 /** A job, and how waiting for it ended. */

@@ -13,8 +13,8 @@ import { newError, type RefusalFacts } from "../core/makeError.js"
 import { limitOf, type Pause, timeLimit } from "../core/time.js"
 import * as Address from "../options/address.js"
 import type { FlowAddress, FlowRef } from "../options/address.js"
-import type { Progress, RequestContext, RunOptions } from "../options/callOptions.js"
-import * as Fields from "../options/callOptions.js"
+import type { Progress, RequestContext, TimedReadOptions } from "../options/callOptions.js"
+import * as CallOptions from "../options/callOptions.js"
 import { checkSchemas } from "../options/flowCodec.js"
 import type { EventStreams, Operations } from "./requests.js"
 import type { WireEvent } from "./wireEvent.js"
@@ -182,15 +182,15 @@ export const totalTimeout = <A, E, R>(
 }
 
 /** The options of every read. */
-export const ofRead = { ...Fields.ofCall, timeout: Fields.duration }
+export const ofRead = { ...CallOptions.ofCall, timeout: CallOptions.duration }
 
-export const runOptions = Fields.decoder<RunOptions>("options", () => ofRead)
+export const runOptions = CallOptions.decoder<TimedReadOptions>("options", () => ofRead)
 
 /** Limits one read by the total timeout. */
 export const timedRead = <A, E>(
   http: HttpService,
   method: string,
-  options: RunOptions,
+  options: TimedReadOptions,
   { executionId, flow }: RefusalFacts,
   ask: (context: RequestContext) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | APITimeoutError> =>

@@ -188,14 +188,14 @@ export interface RunTarget<A> extends CallTarget<A> {
   readonly sessionId: string | undefined
 }
 
-interface RunOptions {
+interface ScopedOptions {
   readonly timeout?: Duration.DurationInput | undefined
   readonly version?: FlowVersion | undefined
   readonly sessionId?: string | undefined
 }
 
 /** Resolves a call that may begin a run: also its version and its session. */
-export function resolveRun<A extends RunOptions>(
+export function resolveRun<A extends ScopedOptions>(
   fiber: AnyFiber,
   http: HttpService,
   method: string,

@@ -36,7 +36,7 @@ export interface CallOptions {
 export interface ReadOptions extends Omit<CallOptions, "retryPost"> {}
 
 /** The options of reading a run. */
-export interface RunOptions extends ReadOptions {
+export interface TimedReadOptions extends ReadOptions {
   /** The limit of the whole call with its attempts; of a list, of each page. Default: the client's, none. */
   readonly timeout?: Duration.DurationInput | undefined
 }

@@ -16,7 +16,7 @@ import { backoffDriver, mayPassSoon } from "../http/retry.js"
 import type { HttpService } from "../operations/operations.js"
 import * as Address from "../options/address.js"
 import type { Progress, StreamOptions } from "../options/callOptions.js"
-import * as Fields from "../options/callOptions.js"
+import * as CallOptions from "../options/callOptions.js"
 import { decodeResult, hasResultSchema } from "../options/flowCodec.js"
 import * as Spans from "../telemetry/spans.js"
 import * as Delivered from "./deliveredEvent.js"
@@ -35,9 +35,9 @@ export interface LiveTraceOptions extends Omit<StreamOptions, "attemptTimeout" |
   readonly heal?: Schedule.Schedule<unknown, NoukaiError> | undefined
 }
 
-const liveTraceOptions = Fields.decoder<LiveTraceOptions>("options", () => ({
-  ...Fields.ofStream,
-  heal: Fields.schedule
+const liveTraceOptions = CallOptions.decoder<LiveTraceOptions>("options", () => ({
+  ...CallOptions.ofStream,
+  heal: CallOptions.schedule
 }))
 
 /** An event between the states of its run before and after it. */

@@ -19,17 +19,17 @@ import type * as Operation from "../operations/requests.js"
 import { format } from "../options/address.js"
 import { beforeARun, further } from "../options/callOptions.js"
 import { annotateSession } from "../telemetry/spans.js"
+import * as KeyedRun from "./keyedRun.js"
 import { runPosition } from "./runPosition.js"
-import * as Standing from "./standing.js"
 
 type Failure = Errors.CallError | Errors.OnceError | Refusal
 
 /** An operation that runs once per key: how its run is begun, and given when it is found. */
-interface OnceOperation<Q extends Standing.KeyRequest, A> {
+interface OnceOperation<Q extends KeyedRun.KeyRequest, A> {
   readonly name: "execute" | "submit"
   /** Sends the run under a session. */
   readonly send: (request: Q, sessionId: string) => Effect.Effect<A, Failure>
-  readonly found: (request: Q, run: Standing.FoundRun) => Effect.Effect<A, Failure>
+  readonly found: (request: Q, run: KeyedRun.FoundRun) => Effect.Effect<A, Failure>
   /** The outcome of another call for this one. */
   readonly shared: (request: Q, outcome: Operation.OnceResponse<A>) => Effect.Effect<Operation.OnceResponse<A>, Failure>
 }
@@ -90,11 +90,11 @@ interface OnceClient {
   readonly traceStream: Streams["traceStream"]
   readonly config: Pick<NoukaiConfig.Service, "attemptTimeout" | "origin">
   readonly pause: Pause
-  readonly seen: Standing.SeenRuns
+  readonly seen: KeyedRun.SeenRuns
 }
 
 /** A call of an operation that runs once per key. All leaders of one `name` run the same. */
-interface OnceCall<Q extends Standing.KeyRequest, A> {
+interface OnceCall<Q extends KeyedRun.KeyRequest, A> {
   readonly client: OnceClient
   readonly operation: OnceOperation<Q, A>
   readonly request: Q
@@ -106,12 +106,12 @@ interface OnceCall<Q extends Standing.KeyRequest, A> {
 type Outcome<A> = Effect.Effect<Operation.OnceResponse<A>, Failure>
 
 /** Looks, and sends what is absent, unless an earlier call may have sent it. */
-const decide = <Q extends Standing.KeyRequest, A>(
+const decide = <Q extends KeyedRun.KeyRequest, A>(
   { client: { pause, requests, seen }, operation, request }: OnceCall<Q, A>,
   sentBefore: Errors.Sent
 ): Outcome<A> =>
   Effect.gen(function*() {
-    const found = yield* Standing.standing(requests.session, pause, request, seen)
+    const found = yield* KeyedRun.find(requests.session, pause, request, seen)
     if (found._tag === "found") {
       const { sessionId } = found.run
       yield* annotateSession(sessionId)
@@ -128,18 +128,18 @@ const decide = <Q extends Standing.KeyRequest, A>(
     }
     if (found._tag === "missing") {
       const executionId = seen.get(sessionId)
-      return yield* Standing.notStored(request, undefined, "missing", { executionId, sessionId })
+      return yield* KeyedRun.notStored(request, undefined, "missing", { executionId, sessionId })
     }
     yield* annotateSession(sessionId)
     const sent = Effect.tapError(
       operation.send(request, sessionId),
-      (error) => Effect.sync(() => showsARun(error) && Standing.remember(seen, sessionId, error.executionId))
+      (error) => Effect.sync(() => showsARun(error) && KeyedRun.remember(seen, sessionId, error.executionId))
     )
     return { response: yield* sent, reused: false, sessionId }
   })
 
 /** Takes the end of the call that led, or runs again. */
-const follow = <Q extends Standing.KeyRequest, A>(
+const follow = <Q extends KeyedRun.KeyRequest, A>(
   call: OnceCall<Q, A>,
   sentBefore: Errors.Sent,
   leader: Leader,
@@ -161,7 +161,7 @@ const follow = <Q extends Standing.KeyRequest, A>(
   })
 
 /** Leads, or follows another call of the key. */
-const run = <Q extends Standing.KeyRequest, A>(call: OnceCall<Q, A>, sentBefore: Errors.Sent): Outcome<A> =>
+const run = <Q extends KeyedRun.KeyRequest, A>(call: OnceCall<Q, A>, sentBefore: Errors.Sent): Outcome<A> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
       const { name, operation, request } = call
@@ -181,23 +181,23 @@ const run = <Q extends Standing.KeyRequest, A>(call: OnceCall<Q, A>, sentBefore:
     })
   )
 
-const once = <Q extends Standing.KeyRequest, A extends { readonly executionId?: string | undefined }>(
+const once = <Q extends KeyedRun.KeyRequest, A extends { readonly executionId?: string | undefined }>(
   client: OnceClient,
   operation: OnceOperation<Q, A>
 ) =>
 (request: Q): Outcome<A> =>
   Effect.gen(function*() {
     const { config: { attemptTimeout, origin }, seen } = client
-    const session = yield* Standing.onceSession(request, 1)
+    const session = yield* KeyedRun.onceSession(request, 1)
     const attempt = toMillis(request.options.attemptTimeout ?? attemptTimeout) ?? 0
     const ends = (yield* monotonic) + attempt
     const outcome = yield* run({ client, operation, request, name: `${origin} ${session}`, ends }, "no")
-    if (outcome.sessionId !== undefined) Standing.remember(seen, outcome.sessionId, outcome.response.executionId)
+    if (outcome.sessionId !== undefined) KeyedRun.remember(seen, outcome.sessionId, outcome.response.executionId)
     return outcome
   })
 
 /** A request of a run, which is sent once, although the caller may allow more for others. */
-const sentOnce = <Q extends Standing.KeyRequest>(request: Q, sessionId: string) => ({
+const sentOnce = <Q extends KeyedRun.KeyRequest>(request: Q, sessionId: string) => ({
   ...request,
   sessionId,
   options: { ...request.options, retryPost: false }
@@ -207,7 +207,7 @@ const sentOnce = <Q extends Standing.KeyRequest>(request: Q, sessionId: string) 
 const takenOver = (
   { requests, traceStream }: OnceClient,
   request: Operation.ExecuteOnceRequest,
-  { execution: { executionId, triggerType } }: Standing.FoundRun,
+  { execution: { executionId, triggerType } }: KeyedRun.FoundRun,
   error: Errors.RunInProgressError
 ): Effect.Effect<Operation.ExecuteResponse, Failure> =>
   request.takeOver !== true || triggerType === "job"
@@ -231,14 +231,14 @@ export const make = (
       send: (request, sessionId) => requests.execute(sentOnce(request, sessionId)),
       found: (request, run) =>
         Effect.catchTag(
-          Standing.executed(requests.pollJob, request, run),
+          KeyedRun.executed(requests.pollJob, request, run),
           "RunInProgressError",
           (error) => takenOver(client, request, run, error)
         ),
       shared: (request, { response, sessionId }) =>
         response.status === "tool_calls_required"
           ? Effect.fail(
-            Standing.inProgress(request, {
+            KeyedRun.inProgress(request, {
               execution: { executionId: response.executionId ?? "" },
               sessionId: sessionId ?? ""
             }, "it waits for tool results, which another call here gives")
@@ -248,7 +248,7 @@ export const make = (
     submitOnce: once<Operation.SubmitOnceRequest, Operation.SubmitJobResponse>(client, {
       name: "submit",
       send: (request, sessionId) => requests.submitJob(sentOnce(request, sessionId)),
-      found: Standing.submitted,
+      found: KeyedRun.submitted,
       shared: (_, { response, sessionId }) => Effect.succeed({ response, reused: true, sessionId })
     })
   }

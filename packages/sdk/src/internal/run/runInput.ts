@@ -31,20 +31,20 @@ import {
 } from "../kit/runOptions.js"
 import type { RunFields, SubmitJobBody } from "../operations/requests.js"
 import { isVersion } from "../options/address.js"
-import * as Fields from "../options/callOptions.js"
+import * as CallOptions from "../options/callOptions.js"
 import { checkParameters } from "../options/flowCodec.js"
 import { isHeaderValue } from "../options/headers.js"
 import { isHandled, type ToolChoice, type ToolDeclaration } from "./tool.js"
 import type { RunTools } from "./toolRound.js"
 
-const Message = Fields.says(
+const Message = CallOptions.says(
   "must be an object with a role",
-  Schema.Struct({ role: Fields.oneOf("user", "assistant", "tool") })
+  Schema.Struct({ role: CallOptions.oneOf("user", "assistant", "tool") })
 )
 
-const messages = Fields.json(Fields.list("must be an array of messages", Message))
+const messages = CallOptions.json(CallOptions.list("must be an array of messages", Message))
 
-const overrides = Fields.must(Predicate.isRecord, "must be an object keyed by step id")
+const overrides = CallOptions.must(Predicate.isRecord, "must be an object keyed by step id")
 
 const blockOverrides = overrides.pipe(
   Schema.filter((steps) => {
@@ -69,21 +69,26 @@ const attachmentNames: Names<Execution.Attachment & { readonly kind: "url" }> = 
   filename: true
 }
 
-const Attachment = Fields.says(
+const Attachment = CallOptions.says(
   "must be an object with url and mime_type",
   Schema.Struct({
-    kind: Schema.optional(Fields.oneOf("url")),
-    url: Fields.must(isHttps, "must be an https URL").pipe(
+    kind: Schema.optional(CallOptions.oneOf("url")),
+    url: CallOptions.must(isHttps, "must be an https URL").pipe(
       Schema.filter((url) => String(url).length <= maxUrlLength || `must be at most ${maxUrlLength} characters`)
     ),
-    mime_type: Fields.oneOf("image/jpeg", "image/png", "image/webp", "image/gif"),
+    mime_type: CallOptions.oneOf("image/jpeg", "image/png", "image/webp", "image/gif"),
     filename: Schema.optional(
-      Fields.must(isFilename, `must be a name of at most ${maxFilenameLength} characters without "/", "\\" or ".."`)
+      CallOptions.must(
+        isFilename,
+        `must be a name of at most ${maxFilenameLength} characters without "/", "\\" or ".."`
+      )
     )
   })
 )
 
-const attachments = Fields.json(Fields.list("must be an array", Fields.named(attachmentNames, Attachment), 10))
+const attachments = CallOptions.json(
+  CallOptions.list("must be an array", CallOptions.named(attachmentNames, Attachment), 10)
+)
 
 const toolName = /^[A-Za-z0-9_-]{1,64}$/
 
@@ -94,24 +99,28 @@ const declarationNames: Names<ToolDeclaration> = {
   function: { name: true, description: true, parameters: true }
 }
 
-const Declaration = Fields.says(
+const Declaration = CallOptions.says(
   form,
   Schema.Struct({
-    type: Fields.oneOf("function"),
-    function: Fields.says(
+    type: CallOptions.oneOf("function"),
+    function: CallOptions.says(
       form,
       Schema.Struct({
         name: Schema.String.pipe(Schema.pattern(toolName))
           .annotations({ message: () => "must be 1 to 64 letters, digits, \"_\" or \"-\"" }),
-        parameters: Schema.optional(Fields.must(Predicate.isRecord, "must be a JSON Schema object")),
-        description: Schema.optional(Fields.text)
+        parameters: Schema.optional(CallOptions.must(Predicate.isRecord, "must be a JSON Schema object")),
+        description: Schema.optional(CallOptions.text)
       })
     )
   })
 )
 
-const declarations = Fields.json(
-  Fields.list("must be an array of tools, or made by the Tools module", Fields.named(declarationNames, Declaration), 64)
+const declarations = CallOptions.json(
+  CallOptions.list(
+    "must be an array of tools, or made by the Tools module",
+    CallOptions.named(declarationNames, Declaration),
+    64
+  )
     .pipe(
       Schema.filter((tools) => {
         const names = tools.map((tool) => tool.function.name)
@@ -129,9 +138,12 @@ const isToolChoice = Schema.is(Schema.Union(
 
 const choiceNames: Names<Exclude<ToolChoice, string>> = { type: true, function: { name: true } }
 
-const toolChoices = Fields.json(Fields.named(
+const toolChoices = CallOptions.json(CallOptions.named(
   choiceNames,
-  Fields.must(isToolChoice, "must be \"auto\", \"none\", \"required\" or { type: \"function\", function: { name } }")
+  CallOptions.must(
+    isToolChoice,
+    "must be \"auto\", \"none\", \"required\" or { type: \"function\", function: { name } }"
+  )
 ))
 
 const checkToolChoice = (choice: unknown, tools: ReadonlyArray<ToolDeclaration> = []): Problem | undefined => {
@@ -182,53 +194,53 @@ export const checkTools = ({ toolChoice, tools }: {
   if (declared !== undefined && !Array.isArray(declared)) {
     return problem("tools", "must be an array of tools, or made by the Tools module, as Tools.fromToolkit does")
   }
-  return (declared && Fields.problemOf("tools", declarations, declared)) ?? checkToolChoice(toolChoice, declared)
+  return (declared && CallOptions.problemOf("tools", declarations, declared)) ?? checkToolChoice(toolChoice, declared)
 }
 
-const ofKind = (kind: Kind): Fields.Option =>
+const ofKind = (kind: Kind): CallOptions.Option =>
   Schema.Unknown.pipe(Schema.filter((value) => kindProblem(kind, value) ?? true))
 
 const simple = forNames(simpleOptions, (name) => ofKind(kindOf(name)))
 
 /** The options of the requests of a run. */
-const ofRun: { readonly [K in RunOptionName]: Fields.Option } = {
+const ofRun: { readonly [K in RunOptionName]: CallOptions.Option } = {
   ...simple,
   messages,
-  parameters: Fields.checked(checkParameters),
+  parameters: CallOptions.checked(checkParameters),
   attachments,
-  blockOverrides: Fields.json(blockOverrides),
-  tools: Fields.anything,
+  blockOverrides: CallOptions.json(blockOverrides),
+  tools: CallOptions.anything,
   toolChoice: toolChoices
 }
 
 /** The options of every request that may begin a run. */
 export const begun = {
-  ...Fields.ofCall,
+  ...CallOptions.ofCall,
   ...Struct.pick(ofRun, ...queuedOptions),
-  trace: Fields.refused("is not an option: did you mean snapshots?"),
-  version: Fields.version,
-  sessionId: Fields.sessionId,
-  timeout: Fields.duration
+  trace: CallOptions.refused("is not an option: did you mean snapshots?"),
+  version: CallOptions.version,
+  sessionId: CallOptions.sessionId,
+  timeout: CallOptions.duration
 }
 
 const answering = {
-  tools: Fields.anything,
-  maxToolRounds: Fields.count(0),
-  toolConcurrency: Fields.count(1),
-  onToolFailure: Fields.oneOf("fail", "report")
+  tools: CallOptions.anything,
+  maxToolRounds: CallOptions.count(0),
+  toolConcurrency: CallOptions.count(1),
+  onToolFailure: CallOptions.oneOf("fail", "report")
 }
 
 const interactive = {
   ...begun,
   ...answering,
   ...ofRun,
-  maxCostUsd: Fields.costLimit
+  maxCostUsd: CallOptions.costLimit
 }
 
 export const once = {
-  rerunFailed: Fields.flag,
-  settle: Fields.finiteDuration,
-  sessionId: Fields.refused("is made of the key here: leave it out")
+  rerunFailed: CallOptions.flag,
+  settle: CallOptions.finiteDuration,
+  sessionId: CallOptions.refused("is made of the key here: leave it out")
 }
 
 export type ExecuteInputOf<E, R> = Execution.ExecuteInput<
@@ -255,27 +267,27 @@ const checkExecute = (input: AnyExecuteInput): Problem | undefined =>
     checkTools(input) ??
     checkWalk(input)
 
-export const executeFields = { ...interactive, onPause: Fields.callback }
+export const executeFields = { ...interactive, onPause: CallOptions.callback }
 
-export const executeInput = Fields.decoder<AnyExecuteInput>("input", () => executeFields, checkExecute)
+export const executeInput = CallOptions.decoder<AnyExecuteInput>("input", () => executeFields, checkExecute)
 
 export type ExecuteOnceInputOf<E, R> = ExecuteInputOf<E, R> & Execution.OnceOptions & Execution.TakeOverOptions
 
-export const executeOnceInput = Fields.decoder<ExecuteOnceInputOf<unknown, unknown>>("input", () => ({
+export const executeOnceInput = CallOptions.decoder<ExecuteOnceInputOf<unknown, unknown>>("input", () => ({
   ...executeFields,
   ...once,
-  takeOver: Fields.flag,
-  maxCostUsd: Fields.refused("cannot limit a run of executeOnce, which is one request: use execute, or a Budget")
+  takeOver: CallOptions.flag,
+  maxCostUsd: CallOptions.refused("cannot limit a run of executeOnce, which is one request: use execute, or a Budget")
 }), checkExecute)
 
 export type ResumeInputOf<E, R> = Execution.ResumeInput<RunTools<E, R> | undefined, Effect.Effect<void, E, R>>
 
-export const resumeInput = Fields.decoder<ResumeInputOf<unknown, unknown>>("input", () => ({
-  ...Fields.ofCall,
+export const resumeInput = CallOptions.decoder<ResumeInputOf<unknown, unknown>>("input", () => ({
+  ...CallOptions.ofCall,
   ...answering,
-  timeout: Fields.duration,
-  maxCostUsd: Fields.costLimit,
-  onPause: Fields.callback
+  timeout: CallOptions.duration,
+  maxCostUsd: CallOptions.costLimit,
+  onPause: CallOptions.callback
 }), checkTools)
 
 export type EventsInputOf<E, R> = Execution.EventsInput<AnyParameters, RunTools<E, R> | undefined>
@@ -307,11 +319,11 @@ const checkFrom = ({ from, tools, version }: AnyEventsInput, addressText: string
 
 const eventsFields = {
   ...interactive,
-  ...Fields.ofStream,
-  messages: Fields.refused("cannot be streamed; give message, or use execute"),
-  inputOverrides: Fields.json(overrides),
-  from: Fields.anything,
-  heal: Fields.schedule
+  ...CallOptions.ofStream,
+  messages: CallOptions.refused("cannot be streamed; give message, or use execute"),
+  inputOverrides: CallOptions.json(overrides),
+  from: CallOptions.anything,
+  heal: CallOptions.schedule
 }
 
 const checkEvents = (input: AnyEventsInput, facts: RefusalFacts | undefined): Problem | undefined =>
@@ -319,12 +331,12 @@ const checkEvents = (input: AnyEventsInput, facts: RefusalFacts | undefined): Pr
 
 /** The decoders of the inputs of streams. */
 export const eventsInputs = {
-  events: Fields.decoder<AnyEventsInput>("input", () => ({
+  events: CallOptions.decoder<AnyEventsInput>("input", () => ({
     ...eventsFields,
-    runRemaining: Fields.flag
+    runRemaining: CallOptions.flag
   }), checkEvents),
-  steps: Fields.decoder<AnyEventsInput>("input", () => ({
+  steps: CallOptions.decoder<AnyEventsInput>("input", () => ({
     ...eventsFields,
-    runRemaining: Fields.must((value) => value === false, "steps runs one step per request; use events")
+    runRemaining: CallOptions.must((value) => value === false, "steps runs one step per request; use events")
   }), checkEvents)
 }

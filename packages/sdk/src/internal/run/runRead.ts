@@ -17,15 +17,15 @@ import { isCount } from "../kit/names.js"
 import { type HttpService, ofRead, resolveFlow, runOptions, timedRead } from "../operations/operations.js"
 import type * as Operation from "../operations/requests.js"
 import * as Address from "../options/address.js"
-import type { RunOptions } from "../options/callOptions.js"
-import * as Fields from "../options/callOptions.js"
+import type { TimedReadOptions } from "../options/callOptions.js"
+import * as CallOptions from "../options/callOptions.js"
 import * as Spans from "../telemetry/spans.js"
 
 /** The attempt to read: the latest, every one, or one by its number, from 1. */
 export type Attempt = "latest" | "all" | number
 
 /** The options of reading one step: its attempt, and its iteration of a loop. */
-export interface StepTraceOptions<out At extends Attempt = Attempt> extends RunOptions {
+export interface StepTraceOptions<out At extends Attempt = Attempt> extends TimedReadOptions {
   /** The attempt. Default: `"latest"`. */
   readonly attempt?: At | undefined
   /** The iteration, from 0, of a step in a loop. */
@@ -36,7 +36,7 @@ export interface StepTraceOptions<out At extends Attempt = Attempt> extends RunO
 export type StepTraceOf<At extends Attempt> = At extends "all" ? Trace.StepAttempts : Trace.StepTrace
 
 /** The options of listing runs. */
-export interface ListOptions extends RunOptions {
+export interface ListOptions extends TimedReadOptions {
   /** The server's id of the flow: `flowId` of a result, a job, a trace or a session. */
   readonly flowId: string
   /** The number of runs of a page, which is one request: 1 to 100. Default: the server's, 20. */
@@ -45,22 +45,22 @@ export interface ListOptions extends RunOptions {
   readonly status?: "running" | "completed" | "failed" | "cancelled" | undefined
 }
 
-export const stepTraceOptions = Fields.decoder<StepTraceOptions>("options", () => ({
+export const stepTraceOptions = CallOptions.decoder<StepTraceOptions>("options", () => ({
   ...ofRead,
-  attempt: Fields.must(
+  attempt: CallOptions.must(
     (value) => value === "latest" || value === "all" || isCount(value, 1),
     "must be \"latest\", \"all\" or an integer of at least 1"
   ),
-  loopIndex: Fields.count(0)
+  loopIndex: CallOptions.count(0)
 }))
 
-export const listOptions = Fields.decoder<ListOptions>(
+export const listOptions = CallOptions.decoder<ListOptions>(
   "options",
   () => ({
     ...ofRead,
-    flowId: Fields.anything,
-    limit: Fields.count(1, 100),
-    status: Fields.oneOf("running", "completed", "failed", "cancelled")
+    flowId: CallOptions.anything,
+    limit: CallOptions.count(1, 100),
+    status: CallOptions.oneOf("running", "completed", "failed", "cancelled")
   }),
   ({ flowId }) => Address.checkSegment("flowId", flowId)
 )
@@ -93,7 +93,7 @@ const reading = <K extends "trace" | "runSummary", A>(
   outcomeOf: (value: A) => Spans.RunOutcome
 ) =>
 (http: HttpService) =>
-(flow: Address.FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<A, CallError> =>
+(flow: Address.FlowRef<never>, executionId: string, given: TimedReadOptions = {}): Effect.Effect<A, CallError> =>
   Effect.gen(function*() {
     const [run, options] = yield* resolveRead(http, method, flow, executionId, runOptions, given)
     const facts = { flow: Address.format(run.flow), executionId }

@@ -22,7 +22,7 @@ export interface FoundRun {
  * The finding under a key: the session that no run has yet, the run that was found, or the session of a run that this
  * client has begun or found before, and that is not listed now.
  */
-export type Standing =
+export type Found =
   | { readonly _tag: "absent"; readonly sessionId: string }
   | { readonly _tag: "missing"; readonly sessionId: string }
   | { readonly _tag: "found"; readonly run: FoundRun }
@@ -92,12 +92,12 @@ const endedBadly = (execution: Operation.SessionExecution): boolean => {
  * attempts are walked to the first that is absent. Where something would be sent because of an absence, or where the
  * run was seen before, by this client, it is looked at again after the time to settle.
  */
-export const standing = Effect.fnUntraced(function*(
+export const find = Effect.fnUntraced(function*(
   session: Requests["session"],
   pause: Pause,
   asked: KeyRequest,
   seen: SeenRuns
-): Effect.fn.Return<Standing, Errors.CallError | Errors.OnceError> {
+): Effect.fn.Return<Found, Errors.CallError | Errors.OnceError> {
   let before: FoundRun | undefined
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
     const sessionId = yield* onceSession(asked, attempt)
