@@ -132,5 +132,6 @@ export const guides = () => {
       /^\d+\. \[([^\]]+)\]\(\.\.\/\.\.\/packages\/(\w+)\/README\.md#([\w-]+)\)/.exec(line) ?? []
     if (first !== undefined) groups.at(-1)?.items.push({ text: first, link: `/packages/${manual}#${section}` })
   }
-  return groups.filter(({ items }) => items.length > 0)
+  // the paths are on the page of all guides: here each guide stands once
+  return groups.filter(({ items, text }) => items.length > 0 && !text.startsWith("With "))
 }

@@ -115,6 +115,7 @@ export default defineConfig({
   base: process.env.SITE_BASE ?? "/",
   lang: "en",
   head: [["link", { rel: "icon", type: "image/svg+xml", href: `${process.env.SITE_BASE ?? "/"}mark.svg` }]],
+  router: { prefetchLinks: false },
   sitemap: { hostname: address },
   lastUpdated: true,
   transformPageData(page) {
@@ -184,13 +185,9 @@ export default defineConfig({
       pattern: ({ frontmatter }) => `https://github.com/effect-noukai/effect-noukai/edit/main/${frontmatter.source}`,
       text: "Edit this page"
     },
-    notFound: {
-      quote: "There is no such page. Search with the field above, or begin with the guides.",
-      linkText: "To the first page"
-    },
     sidebar: {
       "/api/": reference(),
-      "/": [...guides().map((group) => ({ ...group, collapsed: group.text.startsWith("With ") })), manuals]
+      "/": [...guides(), manuals]
     },
     outline: [2, 3],
     search: { provider: "local", options: { miniSearch: { searchOptions } } },

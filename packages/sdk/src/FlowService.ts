@@ -44,8 +44,8 @@ export declare namespace FlowService {
      * A run that failed is a `FlowExecutionError`. Without tools a run cannot pause; with tools declared by hand it may
      * end in a `PausedResult`; with a handler every pause is answered, and the handler's errors and requirements are
      * added. A failure with `sent: "unknown"` may have started a run, so it is never repeated unless `retryPost` is
-     * set. A refusal (429) that names no run is repeated as a read is. `onPause` is given each pause before it is
-     * answered, and adds its errors and requirements.
+     * set. A 429 that shows no run began is retried, like a read. `onPause` receives each pause before it is answered, and
+     * adds its errors and requirements.
      *
      * With `maxCostUsd` the run is requested one step at a time and stopped between steps with a `CostLimitError` once
      * it has cost more. One step may exceed the limit.
@@ -80,11 +80,11 @@ export declare namespace FlowService {
      * the run among all of this flow and version, so it must name the input too: the same key with another input gives
      * the old result.
      *
-     * The session of the run is made of the key and looked up before anything is sent. What is found is not run again:
-     * a completed run gives its result (`reused: true`), a failed one is the `FlowExecutionError` that it was
-     * (`rerunFailed` runs it again), one that has not ended a `RunInProgressError` (`takeOver` goes on with it), one without a readable result a
-     * `ResultNotStoredError`, and two of them an `AmbiguousRunError`. A failure of the look-up itself fails the call
-     * before anything is sent.
+     * The session of the run is made of the key and looked up before anything is sent. A run that is found is not run again.
+     * If it completed, its result is returned (`reused: true`). Fails with the `FlowExecutionError` of a failed run, unless
+     * `rerunFailed` runs it again; with a `RunInProgressError` for a run that has not ended, unless `takeOver` follows it; with
+     * a `ResultNotStoredError` without a readable result; and with an `AmbiguousRunError` for two runs. A failure of the
+     * look-up itself fails the call before anything is sent.
      *
      * Calls of one key in one process at one time run once. Two processes that begin a key at the same moment can both
      * find nothing and both run. After a failure with `sent: "unknown"` call again with the same key: with `settle`, if
