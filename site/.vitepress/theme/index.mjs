@@ -7,11 +7,11 @@ import "./style.css"
 
 /** Mends two barriers of the theme: a button within a button of the side bar, and a name that hides the text of the search. */
 const mend = () => {
-  for (const item of document.querySelectorAll(".VPSidebarItem .item[role=button]")) {
+  for (const item of globalThis.document.querySelectorAll(".VPSidebarItem .item[role=button]")) {
     item.removeAttribute("role")
     item.removeAttribute("tabindex")
   }
-  document.querySelector(".DocSearch-Button")?.removeAttribute("aria-label")
+  globalThis.document.querySelector(".DocSearch-Button")?.removeAttribute("aria-label")
 }
 
 const notFound = () =>
