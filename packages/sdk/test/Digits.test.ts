@@ -18,6 +18,9 @@ import * as Wire from "./support/WireServer.js"
 const big = "12345678901234567890"
 const all = `{"id":${big},"list":[0.12345678901234567890,1e400,-0,{"deep":-98765432109876543210.50}],"few":1.5}`
 
+/** With its keys in the order of a recording. */
+const inOrder = `{"few":1.5,"id":${big},"list":[0.12345678901234567890,1e400,-0]}`
+
 const frame = (name: string, data: string): string => `event: ${name}\ndata: ${data}\n\n`
 const sse = (...frames: ReadonlyArray<string>): Wire.Answer => (response) => {
   response.writeHead(200, { "content-type": "text/event-stream" })
@@ -57,6 +60,8 @@ const cursorsOf = (events: Chunk.Chunk<FlowEvent>) =>
   Chunk.toReadonlyArray(events).flatMap((event) => event.type === "step_paused" ? [event.cursor] : [])
 
 const liveOf = (server: Wire.WireServer) => Layer.provide(layerServices, config({ baseUrl: server.baseUrl }))
+
+const texts = (events: Chunk.Chunk<FlowEvent>) => Chunk.map(events, (event) => stringifyJson(event))
 
 /** The text of a field of a body. */
 const has = (text: string | undefined, field: string, value: string) =>
@@ -222,7 +227,7 @@ describe("numbers that JavaScript cannot hold", () => {
         if (paused.status !== "tool_calls_required") return yield* Effect.dieMessage("it did not pause")
         const result = yield* paused.resume(results)
         return [
-          ...Chunk.map(events, (event) => stringifyJson(event)),
+          ...texts(events),
           JSON.stringify(paused.state),
           stringifyJson(result)
         ]
@@ -263,6 +268,78 @@ describe("numbers that JavaScript cannot hold", () => {
       assert.include(yield* read(path), big)
       const replayed = yield* Effect.provide(Effect.zip(two, one), NoukaiReplay.fromFile(path, { match: "input" }))
       assert.deepStrictEqual(replayed.map(({ result }) => result), [2, 1])
+    }))
+
+  it.scopedLive("runs once per key are recorded with them, and replayed", () =>
+    Effect.gen(function*() {
+      for (const value of [big, inOrder]) {
+        const path = join(yield* folder, "once.json")
+        const program = Effect.gen(function*() {
+          const run = yield* FlowService.pipe(
+            Effect.flatMap((flows) => flows.executeOnce("key", "a/b/c", { message: "hi" }))
+          )
+          const job = yield* Effect.flatMap(JobService, (jobs) => jobs.submitOnce("job", "a/b/c", { message: "hi" }))
+          const failed = yield* Effect.flip(
+            Effect.flatMap(FlowService, (flows) => flows.executeOnce("other", "a/b/c", { message: "hi" }))
+          )
+          return [
+            stringifyJson(run),
+            stringifyJson(yield* job.poll),
+            stringifyJson({ result: "result" in failed ? failed.result : undefined }, digitsOf(failed))
+          ]
+        })
+        const missing = Wire.json(404, { detail: { code: "SESSION_NOT_FOUND", message: "no such session" } })
+        const server = yield* Wire.serve(
+          missing,
+          body(`{"status":"completed","result":${value},"flowId":"f","blockCount":1,"executionId":"ex-1"}`),
+          missing,
+          body(`{"executionId":"ex-2","status":"started","flowId":"f","blockCount":1}`),
+          missing,
+          body(`{"status":"failed","result":${value},"flowId":"f","blockCount":1,"executionId":"ex-3"}`),
+          body(`{"executionId":"ex-2","status":"completed","result":${value}}`)
+        )
+        const live = yield* program.pipe(
+          Effect.provide(NoukaiRecord.toFile(path, { mode: "once", live: liveOf(server) }))
+        )
+        for (const text of live) assert.include(text, `"result":${value}`)
+        const replayed = yield* Effect.provide(program, NoukaiReplay.fromFile(path))
+        assert.deepStrictEqual(replayed, live.map((text) => text.replace(/,"sessionId":"[^"]+"/, "")))
+      }
+    }))
+
+  it.scopedLive("a replay of a session answers with them, and fails with them", () =>
+    Effect.gen(function*() {
+      for (const value of [big, all]) {
+        const run = (slug: string, triggerType: string, more: string) =>
+          `{"executionId":"ex-${slug}-${triggerType}","flowId":"f","slug":"${slug}","triggerType":"${triggerType}",` +
+          `"traceCaptureMode":"full","snapshotsAvailable":true,${more}}`
+        const done =
+          `"status":"completed","steps":[{"stepId":"a","attempt":1,"status":"completed","outputSnapshot":${value}}]`
+        const failed = `"status":"failed","errorAtStep":"a","steps":[{"stepId":"a","attempt":1,"status":"failed",` +
+          `"errorSnapshot":${value}}]`
+        const runs = ["execute", "step"].flatMap((trigger) => [run("c", trigger, done), run("d", trigger, failed)])
+        const id = "00000000-0000-4000-8000-000000000000"
+        const server = yield* Wire.serve(body(`{"sessionId":"${id}","executions":[${runs.join(",")}]}`))
+        const told = yield* Effect.gen(function*() {
+          const flows = yield* FlowService
+          const result = yield* flows.execute("a/b/c", { message: "hi" })
+          const error = yield* Effect.flip(flows.execute("a/b/d", { message: "hi" }))
+          const events = yield* Stream.runCollect(
+            Stream.concat(flows.events("a/b/c", { message: "hi" }), flows.events("a/b/d", { message: "hi" }))
+          )
+          const failure = { result: "result" in error ? error.result : undefined }
+          return [stringifyJson(result), stringifyJson(failure, digitsOf(error)), ...texts(events)]
+        }).pipe(Effect.provide(
+          NoukaiReplay.fromSession(id).pipe(
+            Layer.provide(Layer.provideMerge(layerServices, config({ baseUrl: server.baseUrl })))
+          )
+        ))
+        const lines = told.filter((line) => line.includes("123456789"))
+        assert.lengthOf(lines, 5)
+        for (const [place, name] of ["result", "result", "output", "result", "error"].entries()) {
+          assert.include(lines[place], `"${name}":${value}`)
+        }
+      }
     }))
 
   it.scopedLive("a redaction removes the digits with their number", () =>

@@ -6,6 +6,7 @@ import * as E from "../../NoukaiError.js"
 import { canonical, readEither } from "../core/json.js"
 import { issueText } from "../core/mismatch.js"
 import { isStream } from "../kit/endpoints.js"
+import { digitsOf, withDigits } from "../kit/plainJson.js"
 import { type AnsweredOperation, type Operations, readBody } from "../operations/requests.js"
 import { WireEvent } from "../operations/wireEvent.js"
 import type { RecordedAnswer, RecordedError, RecordedOperation, RecordedValue, Status } from "./recording.js"
@@ -107,10 +108,10 @@ const leftOut: ReadonlySet<string> = new Set(["cause", "method", "name", "messag
 /** The error of a call that can be recorded. */
 export type RecordableError = E.CallError | E.OnceError
 
-export const encodeError = (error: RecordableError): RecordedError => ({
-  ...Object.fromEntries(Object.entries(error).filter(([key, value]) => value !== undefined && !leftOut.has(key))),
-  _tag: error._tag
-})
+export const encodeError = (error: RecordableError): RecordedError => {
+  const fields = Object.entries(error).filter(([key, value]) => value !== undefined && !leftOut.has(key))
+  return withDigits({ ...Object.fromEntries(fields), _tag: error._tag }, digitsOf(error))
+}
 
 export const decodeError = (recorded: RecordedError, method: string): Either.Either<RecordableError, string> =>
-  decode({ ...recorded, method })
+  Either.map(decode({ ...recorded, method }), (error) => withDigits(error, digitsOf(recorded)))

@@ -109,9 +109,10 @@ export const answerOf = (
   }
   if (ending._tag === "failed") {
     const { code, detail = "the recording does not say why" } = problemOf(ending.error)
-    const { error: result, stepId } = ending
+    const { digits, error: result, stepId } = ending
     const facts = known({ method, flow, executionId, code, detail, stepId, result, isRetryable: false })
-    const end = { error: encodeError(newError(FlowExecutionError, facts)) }
+    const error = withDigits(newError(FlowExecutionError, facts), digitsIn([["result", digits]]))
+    const end = { error: encodeError(error) }
     return events === undefined ? end : { events, end }
   }
   const reason = `${notEnded(stoodAt(run))}: it had not ended when the session was read, ${ending.reason}`
@@ -147,9 +148,12 @@ export const eventsOf = (run: RunOfSession, from: number, isFirst: boolean): Rea
     events.push(withDigits({ type: "flow_completed", ...ids, result } as const, digitsIn([["result", digits]])))
   }
   if (ending._tag === "failed" && failedAt !== undefined) {
-    const { error } = ending
+    const { digits, error } = ending
     const closing = { type: "flow_completed", ...ids, result: null, summary: { failedAtStep: failedAt } } as const
-    const failed = { type: "step_error", stepId: failedAt, ...known({ error: error ?? undefined }) } as const
+    const failed = withDigits(
+      { type: "step_error", stepId: failedAt, ...known({ error: error ?? undefined }) } as const,
+      digitsIn([["error", digits]])
+    )
     events.push(closedBy(failed, closing), closing)
   }
   for (const event of events) Wire.keepOriginal(event, undefined)

@@ -9,10 +9,10 @@ import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import type { FlowCursor, PausedState } from "../../FlowCursor.js"
 import { messageProperties, type Terms, unreadable } from "../kit/names.js"
+import { digitsOf, withDigits } from "../kit/plainJson.js"
 
 /**
- * A key that may be absent: the same as `absentable` in `json.ts`. This module imports no other module of the package, because
- * all others import it.
+ * A key that may be absent: the same as `absentable` in `json.ts`. This module imports none that imports it, and most do.
  */
 const absentable = <A, I>(schema: Schema.Schema<A, I>): Schema.PropertySignature<"?:", A, never, "?:", I> =>
   Schema.optional(schema) as unknown as Schema.PropertySignature<"?:", A, never, "?:", I>
@@ -145,8 +145,9 @@ export const receivedAs = <E extends object>(error: E, received: unknown): E =>
 
 export const receivedOf = (error: object): unknown => hiddenOf(error)?.received
 
-/** A copy of the hidden parts of an error, in another that has just been made. */
-export const hiddenAs = <E extends object>(error: E, original: object): E => hide(error, hiddenOf(original) ?? {})
+/** A copy of the hidden parts of an error, and of the digits of its numbers, in another that has just been made. */
+export const hiddenAs = <E extends object>(error: E, original: object): E =>
+  withDigits(hide(error, hiddenOf(original) ?? {}), digitsOf(original))
 
 interface Changes {
   readonly flow?: string

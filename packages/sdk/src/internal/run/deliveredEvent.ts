@@ -31,7 +31,7 @@ type FailedStep = FlowEvent.WireEventOf<"step_error"> & {
 export const closedBy = (
   event: FlowEvent.WireEventOf<"step_error">,
   value: FlowEvent.WireEventOf<"flow_completed">
-): FailedStep => Object.defineProperty({ ...event }, closing, { value })
+): FailedStep => withDigits(Object.defineProperty({ ...event }, closing, { value }), digitsOf(event))
 
 export const closingOf = (event: FailedStep): FlowEvent.WireEventOf<"flow_completed"> | undefined => event[closing]
 

@@ -8,7 +8,7 @@ import type { Trace } from "../../Trace.js"
 import { newError } from "../core/makeError.js"
 import { isEndedStatus } from "../core/runProblem.js"
 import { endedBy } from "../core/time.js"
-import { digitsIn, digitsOf, withDigits } from "../kit/plainJson.js"
+import { digitsAt, digitsIn, digitsOf, withDigits } from "../kit/plainJson.js"
 import type { Requests } from "../operations/operations.js"
 import type * as Operation from "../operations/requests.js"
 import { format } from "../options/address.js"
@@ -102,7 +102,13 @@ export const runPosition = (
         state = fold(state, event)
         const { end } = state
         if (end?._tag === "unexpected") return undefined
-        if (end?._tag === "failed") return { status: "failed", executionId, result: end.result } as const
+        if (end?._tag === "failed") {
+          const digits = digitsAt(digitsOf(event), "result")
+          return withDigits(
+            { status: "failed", executionId, result: end.result } as const,
+            digitsIn([["result", digits]])
+          )
+        }
         if (end?._tag !== "completed") continue
         if (end.result !== undefined) {
           const { digits, value: result } = end.result
