@@ -48,6 +48,21 @@ describe("arguments", () => {
     assert.strictEqual(read("-v", "job", "--json", "status", flow, "1"), `job status --verbose --json -- ${flow} 1`)
   })
 
+  it("are refused with the command that has a flag, if it is not that of the command", () => {
+    for (const name of ["--concurency", "--concurrency", "--Concurrency"]) {
+      assert.match(
+        read("run", flow, name, "4"),
+        /: --concurrency is a flag of noukai (batch|eval) \w+( and \d+ more)? \(put/
+      )
+    }
+    assert.match(read("run", flow, "--max-failure=3"), /: --max-failures is a flag of noukai batch run/)
+    // the flag of the command comes first, and no other is guessed
+    assert.match(read("run", flow, "--strem"), /--strem: did you mean --stream\? \(put/)
+    for (const name of ["--frobnicate", "-z", "-zx", "--"]) {
+      assert.notInclude(read("run", flow, name), "is a flag of", name)
+    }
+  })
+
   it("are refused as ever where a flag is none of the command, has no value, or is given twice", () => {
     assert.match(read("--svg", "run", flow), /^unknown flag --svg/)
     assert.match(read("--strem", "run", flow), /^unknown flag --strem: did you mean --stream\?/)

@@ -55,6 +55,26 @@ const suggestion = (given: string, known: Iterable<string>): string => {
   return best === undefined ? "" : `: did you mean ${best}?`
 }
 
+/** Returns the flags of all commands by their names, each with the commands that have it. */
+const commandsByFlag = (
+  { commands, flags }: Grammar,
+  path: string = "noukai",
+  found: Map<string, Array<string>> = new Map()
+): ReadonlyMap<string, ReadonlyArray<string>> => {
+  for (const name of flags.flatMap(({ names }) => names)) found.set(name, [...found.get(name) ?? [], path])
+  for (const [name, below] of Object.entries(commands ?? {})) commandsByFlag(below, `${path} ${name}`, found)
+  return found
+}
+
+/** Names a flag of other commands that was probably meant. One letter may mean any of them. */
+const elsewhere = (grammar: Grammar, given: string): string => {
+  const all = [...commandsByFlag(grammar)].filter(([name]) => name.startsWith("--"))
+  const [name, [command, ...others] = []] =
+    (given.startsWith("--") ? nearest(withoutDashes(given), all, ([name]) => withoutDashes(name)) : undefined) ?? []
+  if (name === undefined || command === undefined) return ""
+  return `: ${name} is a flag of ${command}${others.length === 0 ? "" : ` and ${others.length} more`}`
+}
+
 /** Returns the mistake in the value of a flag. The parser's message would not name the flag. */
 const mistake = (values: string, value: string): string | undefined => {
   if (values === "integer") return /^-?\d{1,15}$/.test(value) ? undefined : "takes a whole number"
@@ -73,7 +93,12 @@ interface Given {
 }
 
 /** Reads the flags in one argument and, if needed, the value in the next one. Returns text for a mistake. */
-const read = (known: Flags, argument: string, next: string | undefined): ReadonlyArray<Given> | string => {
+const read = (
+  grammar: Grammar,
+  known: Flags,
+  argument: string,
+  next: string | undefined
+): ReadonlyArray<Given> | string => {
   const equals = argument.startsWith("--") ? argument.indexOf("=") : -1
   const name = equals === -1 ? argument : argument.slice(0, equals)
   const flag = known.get(name)
@@ -82,12 +107,13 @@ const read = (known: Flags, argument: string, next: string | undefined): Readonl
   if (first !== undefined) {
     // -pkey=text is one flag with a value, -vq are two flags
     if (first.values !== null) return [{ name: short, flag: first, value: argument.slice(2), isNext: false }]
-    const others = read(known, `-${argument.slice(2)}`, next)
+    const others = read(grammar, known, `-${argument.slice(2)}`, next)
     if (typeof others === "string" && !others.startsWith("unknown")) return others
     if (typeof others !== "string") return [{ name: short, flag: first, value: undefined, isNext: false }, ...others]
   }
   if (flag === undefined) {
-    return `unknown flag ${name}${suggestion(name, known.keys())} (put -- before a message that begins with -)`
+    const advice = suggestion(name, known.keys()) || elsewhere(grammar, name)
+    return `unknown flag ${name}${advice} (put -- before a message that begins with -)`
   }
   if (flag.values === null) {
     return equals === -1 ? [{ name, flag, value: undefined, isNext: false }] : `${name} takes no value`
@@ -141,7 +167,7 @@ export const checked = (grammar: Grammar, args: ReadonlyArray<string>): Meaning 
     }
     if (path.length === 0 && (name === "--version" || name === "-V") && args.length === 1) return { _tag: "version" }
     if (/^-./.test(name)) {
-      const given = read(flagsOf(at), name, args[next])
+      const given = read(grammar, flagsOf(at), name, args[next])
       if (typeof given === "string") return wrong(given)
       before.push(name)
       if (given.at(-1)?.isNext === true) before.push(args[next++]!)
@@ -173,7 +199,7 @@ export const checked = (grammar: Grammar, args: ReadonlyArray<string>): Meaning 
       continue
     }
     if (helps.has(argument)) return asHelp()
-    const given = read(known, argument, all[index + 1])
+    const given = read(grammar, known, argument, all[index + 1])
     if (typeof given === "string") return wrong(given)
     for (const { flag, isNext, name, value } of given) {
       if (seen.has(flag) && !flag.isRepeated) return wrong(`${name} is given twice`)
