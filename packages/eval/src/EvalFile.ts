@@ -23,7 +23,7 @@ import { readText } from "./internal/file.js"
 import { fitting, fromTexts, JsonSchema, mismatchOf } from "./internal/jsonSchema.js"
 import { type Parsed, parseYaml, type Place } from "./internal/parse.js"
 import * as Ranges from "./internal/ranges.js"
-import { canonical, exact, filled, keysOf, show, templateProblem } from "./internal/values.js"
+import { canonical, exact, filled, keysOf, pathProblem, show, templateProblem } from "./internal/values.js"
 
 const described = <A, I, R>(schema: Schema.Schema<A, I, R>, description: string): Schema.Schema<A, I, R> =>
   schema.annotations({ description })
@@ -200,7 +200,10 @@ const inputProblem = (input: object, hasRun: boolean): string | undefined => {
   if (!hasRun) return paths.length === 0 ? undefined : "has $run, which only the input of a judge has"
   return paths.flatMap((path) => {
     const [field = ""] = keysOf(path)
-    return field === "" || Object.hasOwn(runFields, field)
+    const problem = pathProblem(path, "$run")
+    return problem !== undefined
+      ? [problem]
+      : field === "" || Object.hasOwn(runFields, field)
       ? []
       : [
         `has $run ${show(path)}, and a run has no ${field}: ${hint(field, Object.keys(runFields), "begin with result")}`

@@ -236,6 +236,7 @@ describe("EvalFile", () => {
       const wrong: ReadonlyArray<readonly [refusal: Effect.Effect<string, unknown>, message: string]> = [
         [judge({ $cse: "text" }), "checks.score.input has $cse, which is not a template: did you mean $case?"],
         [judge({ $run: "reslt.text" }), "has $run \"reslt.text\", and a run has no reslt: did you mean result?"],
+        [judge({ $run: "result.words.length" }), "has the $run \"result.words.length\", where length is not a field"],
         [judge({ $text: "Hello" }), "has $text \"Hello\": it must be a list of texts"],
         [
           refusal({ ...json, input: { message: { $run: "result" } } }),
@@ -389,6 +390,7 @@ describe("the JSON Schema of cases and results", () => {
     assert.deepStrictEqual(fromTexts(schema)({ n: "", ok: "TRUE" }), { ok: true })
     assert.deepStrictEqual(fromTexts(schema)({ n: " 2 ", ok: "False" }), { n: 2, ok: false })
     assert.deepStrictEqual(fromTexts(schema)({ n: "1,5", ok: "yes" }), { n: "1,5", ok: "yes" })
+    for (const n of ["0x10", "0b1", "1e", "."]) assert.deepStrictEqual(fromTexts(schema)({ n }), { n })
     const nullable = { properties: { n: { type: ["number", "null"] }, s: { type: ["string", "number"] } } }
     assert.deepStrictEqual(fromTexts(nullable)({ n: "", s: "5" }), { n: null, s: "5" })
     assert.deepStrictEqual(fromTexts(nullable)({ n: "5", s: "" }), { n: 5, s: "" })

@@ -50,17 +50,22 @@ const entities: Readonly<Record<string, string>> = {
   "<": "&lt;",
   ">": "&gt;",
   "\"": "&quot;",
-  "'": "&#39;"
+  "'": "&#39;",
+  "#": "&#35;",
+  ":": "&#58;"
 }
+
+/** The characters that markup reads, and the beginnings of commands to a server of CI: `##[` and `::error` in a line. */
+const special = /[&<>"']|#(?=#)|:(?=:)(?<=^[^\S\n\r]*:)/gm
 
 /**
  * Returns a text as the content of an element or of a quoted attribute. Keys of Noukai, and characters that markup cannot
- * hold, are replaced.
+ * hold, are replaced. A server of CI reads no command in it.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const escape = (text: string): string => safeText(text).replace(/[&<>"']/g, (found) => entities[found]!)
+export const escape = (text: string): string => safeText(text).replace(special, (found) => entities[found]!)
 
 const isHtml = (value: object): value is Html => TypeId in value
 

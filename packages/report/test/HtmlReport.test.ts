@@ -16,7 +16,15 @@ describe("HtmlReport.html", () => {
     const { text: markup } = html`<p title="${text}">${[text, html`<b>${text}</b>`, false, undefined, 1]}</p>`
     assert.strictEqual(markup.match(/[<>]/g)!.length, 8)
     assert.strictEqual(markup.match(/"/g)!.length, 2)
-    assert.notInclude(markup.replace(/&(amp|lt|gt|quot|#39);/g, ""), "&")
+    assert.notInclude(markup.replace(/&(amp|lt|gt|quot|#39|#35|#58);/g, ""), "&")
+  })
+
+  it("a server of CI reads no command in a text", () => {
+    const text = "::error::a\n  ::add-mask::b\n##[set-output]c ##vso[task]d a::b #1"
+    assert.strictEqual(
+      HtmlReport.escape(text),
+      "&#58;:error::a\n  &#58;:add-mask::b\n&#35;#[set-output]c &#35;#vso[task]d a::b #1"
+    )
   })
 
   it.prop("no part of a key is shown, also where two texts differ within it", [

@@ -132,13 +132,16 @@ export const fitting = (json: unknown): Schema.Schema<unknown> => {
   )
 }
 
+/** A number as spreadsheets write it. `0x10` is a name. */
+const decimal = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i
+
 /** The value of a cell that is not text, none if the cell is empty, and `undefined` if it stays the text that it is. */
 const valueOf = (cell: string, types: ReadonlySet<string>): Option.Option<unknown> | undefined => {
   if (types.has("string")) return undefined
   if (cell === "") return types.has("null") ? Option.some(null) : Option.none()
   // spreadsheets write TRUE and FALSE
   if (types.has("boolean") && /^(true|false)$/i.test(cell)) return Option.some(cell.toLowerCase() === "true")
-  const isNumeric = (types.has("number") || types.has("integer")) && Number.isFinite(Number(cell))
+  const isNumeric = (types.has("number") || types.has("integer")) && decimal.test(cell) && Number.isFinite(Number(cell))
   return isNumeric ? Option.some(Number(cell)) : undefined
 }
 
