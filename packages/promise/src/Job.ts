@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import * as SdkJob from "@effect-noukai/sdk/Job"
+import type * as SdkJob from "@effect-noukai/sdk/Job"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { Client } from "./internal/client/client.js"
@@ -140,7 +140,7 @@ export class Job {
       { timeout: true, signal: true },
       (given) => millisOf(operation, "timeout", given.timeout)
     )
-    const polled = Effect.flatMap(this.job, (job) => SdkJob.poll(job, { timeout }))
+    const polled = Effect.flatMap(this.job, (job) => job.poll({ timeout }))
     return await this.client.run(Effect.map(polled, jobStatus), signal)
   }
 

@@ -68,9 +68,10 @@ export interface Job<out A = unknown> {
 
   /**
    * Polls once. In the first 5 seconds after the submission a 404 means `pending`, since a worker writes the row; later
-   * it is a `FlowNotFoundError`.
+   * it is a `FlowNotFoundError`. At its own `timeout` it is an `APITimeoutError` (`clock: "total"`), whose `sent` says how
+   * far the request had come.
    */
-  readonly poll: Effect.Effect<JobStatus<A>, CallError>
+  readonly poll: (options?: JobPoll.PollOptions) => Effect.Effect<JobStatus<A>, CallError>
 
   /**
    * Polls until the job has ended. A job that failed or was cancelled is a status here.
@@ -103,25 +104,6 @@ export interface Job<out A = unknown> {
 export interface OnceJob<out A = unknown> extends Job<A> {
   /** Whether another call submitted it, in this process or another. */
   readonly reused: boolean
-}
-
-/**
- * Polls once as `job.poll` does, with a limit and retries of its own. At the limit it is an `APITimeoutError`
- * (`clock: "total"`), whose `sent` says how far the request had come. Both need a handle of `submit` or `attach`: of other
- * handles the retries are those of their `poll`.
- *
- * @example
- * ```ts
- * import * as Job from "@effect-noukai/sdk/Job"
- *
- * const glance = (job: Job.Job) => Job.poll(job, { timeout: "2 seconds" })
- * ```
- *
- * @since 0.1.0
- * @category combinators
- */
-export function poll<A>(job: Job<A>, options: JobPoll.PollOptions = {}): Effect.Effect<JobStatus<A>, CallError> {
-  return JobPoll.poll(job, options)
 }
 
 /**

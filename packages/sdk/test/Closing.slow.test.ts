@@ -71,7 +71,7 @@ for (const over of transports) {
           Stream.runDrain(events),
           Stream.runDrain(steps),
           jobs.submit(flow, { message: "hi" }),
-          job.poll,
+          job.poll(),
           job.wait({ timeout: "1 day" }),
           job.result(),
           Stream.runDrain(job.updates),

@@ -203,7 +203,7 @@ describe("numbers that JavaScript cannot hold", () => {
           assert.strictEqual(stringifyJson({ result: one.result }, digitsOf(one)), `{"result":${value}}`)
         }
         const job = yield* jobs.attach("a/b/c", "ex-1")
-        for (const status of [yield* job.poll, yield* job.poll]) {
+        for (const status of [yield* job.poll(), yield* job.poll()]) {
           assert.include(stringifyJson(status), `"error":${value}`)
         }
       }
@@ -213,7 +213,7 @@ describe("numbers that JavaScript cannot hold", () => {
     Effect.gen(function*() {
       const server = yield* Wire.serve(body(`{"executionId":"ex-1","status":"completed","result":${big}}`))
       const jobs = Context.get(yield* servicesFor(server), JobService)
-      const status = yield* Effect.flatMap(jobs.attach("a/b/c", "ex-1"), (job) => job.poll)
+      const status = yield* Effect.flatMap(jobs.attach("a/b/c", "ex-1"), (job) => job.poll())
       assert.include(stringifyJson(status), `"result":${big}`)
     }))
 

@@ -42,7 +42,7 @@ const client = (over: Over, answers: ReadonlyArray<Wire.Answer>, options: Option
       Stream.runDrain(flows.events(flow, { message: "hi" })),
       Stream.runDrain(flows.steps(flow, { message: "hi" })),
       jobs.submit(flow, { message: "hi" }),
-      job.poll,
+      job.poll(),
       runs.trace(flow, "ex-1"),
       runs.stepTrace(flow, "ex-1", "a"),
       runs.summary(flow, "ex-1"),

@@ -260,7 +260,7 @@ const operations: ReadonlyArray<Operation> = [
     isRead: false,
     run: Effect.flatMap(JobService, (jobs) => jobs.submit("a/b/c", { message: "hi" }))
   },
-  { name: "poll", kind: "json", isGet: true, isRead: true, run: Effect.flatMap(attached, (job) => job.poll) },
+  { name: "poll", kind: "json", isGet: true, isRead: true, run: Effect.flatMap(attached, (job) => job.poll()) },
   {
     name: "wait",
     kind: "json",

@@ -11,7 +11,7 @@ import {
   RateLimitError,
   TraceScope
 } from "@effect-noukai/sdk"
-import { isEnded, poll, updates, waitAll } from "@effect-noukai/sdk/Job"
+import { isEnded, updates, waitAll } from "@effect-noukai/sdk/Job"
 import * as Jobs from "@effect-noukai/sdk/JobService"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
@@ -203,7 +203,7 @@ describe("attach", () => {
 })
 
 describe("poll (8.2)", () => {
-  const polled = (response: Poll) => withJob([response], (job) => job.poll)
+  const polled = (response: Poll) => withJob([response], (job) => job.poll())
 
   it.effect("each status is itself", () =>
     Effect.gen(function*() {
@@ -255,9 +255,9 @@ describe("poll (8.2)", () => {
     Effect.gen(function*() {
       const jobs = yield* JobService
       const job = yield* jobs.attach(Grade, "ex")
-      const good = yield* job.poll
+      const good = yield* job.poll()
       assert.deepStrictEqual(good, { status: "completed", executionId: "ex", result: { score: 7 } })
-      const error = yield* Effect.flip(job.poll)
+      const error = yield* Effect.flip(job.poll())
       assert.strictEqual(error._tag, "UnexpectedResponseError")
       assert.strictEqual(error.executionId, "ex")
       assert.strictEqual(error.requestId, "req-2")
@@ -273,7 +273,7 @@ describe("poll (8.2)", () => {
     Effect.gen(function*() {
       const jobs = yield* JobService
       const job = yield* jobs.attach("a/b/c", "ex")
-      const fiber = yield* Effect.fork(Effect.flip(job.poll))
+      const fiber = yield* Effect.fork(Effect.flip(job.poll()))
       yield* TestClock.adjust("4 seconds")
       const error = yield* Fiber.join(fiber)
       assert.strictEqual(error._tag === "APITimeoutError" && error.clock, "total")
@@ -285,7 +285,7 @@ describe("poll (8.2)", () => {
       const jobs = yield* JobService
       const handles = [yield* jobs.attach("a/b/c", "ex"), yield* jobs.submit("a/b/c", {})]
       for (const job of handles) {
-        const fiber = yield* Effect.fork(Effect.flip(poll(job, { timeout: "9 seconds" })))
+        const fiber = yield* Effect.fork(Effect.flip(job.poll({ timeout: "9 seconds" })))
         yield* TestClock.adjust("8 seconds")
         assert.isNull(fiber.unsafePoll())
         yield* TestClock.adjust("1 second")
@@ -303,7 +303,7 @@ describe("poll (8.2)", () => {
       const jobs = yield* JobService
       const job = yield* jobs.attach("a/b/c", "ex")
       for (const handle of [job, { ...job }]) {
-        const error = yield* Effect.flip(poll(handle, { timeout: 0 }))
+        const error = yield* Effect.flip(handle.poll({ timeout: 0 }))
         assert.strictEqual(error._tag === "APITimeoutError" && error.sent, "no")
       }
       const script = yield* Scripted.ScriptedHttp
@@ -313,7 +313,7 @@ describe("poll (8.2)", () => {
   it.effect("what is no job is refused", () =>
     Effect.gen(function*() {
       for (const wrong of [undefined, null, "ex", {}, { executionId: "ex", poll: 1 }]) {
-        const error = yield* Effect.flip(poll(wrong as never))
+        const error = yield* Effect.flip(Stream.runDrain(updates(wrong as never, Schedule.spaced("1 second"))))
         assert.strictEqual(error._tag === "InvalidRequestError" && error.field, "job")
       }
     }))
@@ -323,9 +323,9 @@ describe("poll (8.2)", () => {
       const jobs = yield* JobService
       const job = yield* jobs.attach("a/b/c", "ex")
       for (const handle of [job, { ...job }]) {
-        const error = yield* Effect.flip(poll(handle, { timeout: -1 }))
+        const error = yield* Effect.flip(handle.poll({ timeout: -1 }))
         assert.strictEqual(error._tag === "InvalidRequestError" && error.field, "timeout")
-        assert.strictEqual((yield* poll(handle)).status, "running")
+        assert.strictEqual((yield* handle.poll()).status, "running")
       }
     }).pipe(Effect.provide(setup({ pollJob: [status("running"), status("running")] }))))
 })
@@ -334,13 +334,13 @@ describe("grace after a submission (8.3)", () => {
   it.effect("a 404 is pending before 5 s have passed, and an error from then on", () =>
     withJob([notFound, notFound, notFound, notFound], (job) =>
       Effect.gen(function*() {
-        assert.strictEqual((yield* job.poll).status, "pending")
+        assert.strictEqual((yield* job.poll()).status, "pending")
         yield* TestClock.adjust(4999)
-        assert.strictEqual((yield* job.poll).status, "pending")
+        assert.strictEqual((yield* job.poll()).status, "pending")
         yield* TestClock.adjust(1)
-        assert.strictEqual((yield* Effect.flip(job.poll))._tag, "FlowNotFoundError")
+        assert.strictEqual((yield* Effect.flip(job.poll()))._tag, "FlowNotFoundError")
         yield* TestClock.adjust("1 hour")
-        const error = yield* Effect.flip(job.poll)
+        const error = yield* Effect.flip(job.poll())
         assert.strictEqual(error.statusCode, 404)
         assert.strictEqual(error.code, "JOB_NOT_FOUND")
       })))
@@ -352,7 +352,7 @@ describe("grace after a submission (8.3)", () => {
       yield* TestClock.adjust("20 seconds")
       const job = yield* Fiber.join(fiber)
       yield* TestClock.adjust(4999)
-      assert.strictEqual((yield* job.poll).status, "pending")
+      assert.strictEqual((yield* job.poll()).status, "pending")
     }).pipe(Effect.provide(setup({
       submitJob: [Effect.delay(submitted(), "20 seconds")],
       pollJob: [notFound]
@@ -362,18 +362,18 @@ describe("grace after a submission (8.3)", () => {
     Effect.gen(function*() {
       const jobs = yield* JobService
       const plain = yield* jobs.attach("a/b/c", "ex")
-      assert.strictEqual((yield* Effect.flip(plain.poll))._tag, "FlowNotFoundError")
+      assert.strictEqual((yield* Effect.flip(plain.poll()))._tag, "FlowNotFoundError")
       const patient = yield* jobs.attach("a/b/c", "ex", { grace: "2 seconds" })
       yield* TestClock.adjust(1999)
-      assert.strictEqual((yield* patient.poll).status, "pending")
+      assert.strictEqual((yield* patient.poll()).status, "pending")
       yield* TestClock.adjust(1)
-      assert.strictEqual((yield* Effect.flip(patient.poll))._tag, "FlowNotFoundError")
+      assert.strictEqual((yield* Effect.flip(patient.poll()))._tag, "FlowNotFoundError")
     }).pipe(Effect.provide(setup({ pollJob: [notFound, notFound, notFound] }))))
 
   it.effect("only a 404 is forgiven", () =>
     withJob(
       [badGateway],
-      (job) => Effect.map(Effect.flip(job.poll), (error) => assert.strictEqual(error.statusCode, 502))
+      (job) => Effect.map(Effect.flip(job.poll()), (error) => assert.strictEqual(error.statusCode, 502))
     ))
 
   it.effect("wait goes through it without noticing", () =>

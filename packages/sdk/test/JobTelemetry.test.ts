@@ -70,7 +70,7 @@ describe("jobs", () => {
         ({ jobs }) =>
           Effect.gen(function*() {
             const job = yield* jobs.attach(flow, "ex-1")
-            yield* job.poll
+            yield* job.poll()
             yield* job.wait({ schedule: Schedule.spaced("1 millis") })
           })
       )

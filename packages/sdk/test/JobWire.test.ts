@@ -1,6 +1,5 @@
 /** Jobs over real sockets: the bytes, the instants of polls under the test clock, and what interruption closes (docs/wire.md#jobs). */
 import { Flow, JobService } from "@effect-noukai/sdk"
-import * as Job from "@effect-noukai/sdk/Job"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import { assert, describe, it } from "@effect/vitest"
 import { Array as Arr, Context, Effect, Fiber, Schedule, Schema, TestClock } from "effect"
@@ -149,7 +148,7 @@ describe("E4: GET …/jobs/{executionId}", () => {
     withServer([accepted, at("pending")], {}, (jobs, server) =>
       Effect.gen(function*() {
         const job = yield* jobs.submit("a/b/c", { version: 7, sessionId: "s-1", headers: { "x-tenant": "t" } })
-        yield* job.poll
+        yield* job.poll()
         const request = server.requests[1]!
         assert.strictEqual(request.method, "GET")
         assert.strictEqual(request.path, "/api/v1/seq/a/b/c/jobs/ex-1")
@@ -167,7 +166,7 @@ describe("E4: GET …/jobs/{executionId}", () => {
       (jobs, server) =>
         Effect.gen(function*() {
           const job = yield* jobs.submit("a/b/c", {})
-          const error = yield* Effect.flip(Job.poll(job, { retry: Schedule.stop }))
+          const error = yield* Effect.flip(job.poll({ retry: Schedule.stop }))
           assert.deepInclude({ ...error }, { _tag: "RateLimitError", retryAfter: 5 })
           assert.lengthOf(server.requests, 2)
         })
@@ -178,7 +177,7 @@ describe("E4: GET …/jobs/{executionId}", () => {
       withServer([Wire.json(200, { status: "pending" })], {}, (jobs, server) =>
         Effect.gen(function*() {
           const job = yield* jobs.attach({ org: "o?", project: "p#", slug: "s%" }, id)
-          yield* job.poll
+          yield* job.poll()
           const path = server.requests[0]!.path
           const segments = path.split("/")
           assert.strictEqual(segments.length, 9)
@@ -201,7 +200,7 @@ describe("E4: GET …/jobs/{executionId}", () => {
       withServer([Wire.json(200, body)], {}, (jobs) =>
         Effect.gen(function*() {
           const job = yield* jobs.attach("a/b/c", "ex-1")
-          const status = yield* job.poll
+          const status = yield* job.poll()
           assert.strictEqual(status.status, expected)
           assert.strictEqual(status.executionId, "ex-1")
         })))
@@ -247,7 +246,7 @@ describe("E4: GET …/jobs/{executionId}", () => {
     withServer([Wire.json(503, {}), at("running")], {}, (jobs, server) =>
       Effect.gen(function*() {
         const job = yield* jobs.attach("a/b/c", "ex-1")
-        const fiber = yield* Effect.fork(job.poll)
+        const fiber = yield* Effect.fork(job.poll())
         yield* server.arrived(1)
         while (fiber.unsafePoll() === null && server.requests.length < 2) yield* TestClock.adjust("1 seconds")
         assert.strictEqual((yield* Fiber.join(fiber)).status, "running")
@@ -338,7 +337,7 @@ describe("waiting over a socket (8.4)", () => {
       (jobs, server) =>
         Effect.gen(function*() {
           const job = yield* jobs.attach("a/b/c", "ex-1")
-          const polled = yield* Effect.fork(Effect.flip(job.poll))
+          const polled = yield* Effect.fork(Effect.flip(job.poll()))
           yield* server.arrived(1)
           yield* TestClock.setTime(5000)
           const error = yield* Fiber.join(polled)
@@ -382,9 +381,9 @@ describe("waiting over a socket (8.4)", () => {
         Effect.gen(function*() {
           const job = yield* jobs.submit("a/b/c", {})
           yield* TestClock.setTime(4999)
-          assert.strictEqual((yield* job.poll).status, "pending")
+          assert.strictEqual((yield* job.poll()).status, "pending")
           yield* TestClock.setTime(5000)
-          assert.strictEqual((yield* Effect.flip(job.poll))._tag, "FlowNotFoundError")
+          assert.strictEqual((yield* Effect.flip(job.poll()))._tag, "FlowNotFoundError")
         })
     ))
 })

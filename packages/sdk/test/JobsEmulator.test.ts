@@ -165,7 +165,7 @@ describe("jobs against the emulator", () => {
       const jobs = yield* JobService
       const job = yield* jobs.submit("acme/test/slow", { message: "hi" })
       yield* emulator.awaitEvent((event) => event.type === "StepStarted")
-      assert.strictEqual((yield* job.poll).status, "running")
+      assert.strictEqual((yield* job.poll()).status, "running")
       assert.isTrue(yield* emulator.cancelJob(job.executionId))
       assert.strictEqual((yield* job.wait()).status, "cancelled")
     }).pipe(Effect.provide(setup())))

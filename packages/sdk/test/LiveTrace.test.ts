@@ -590,7 +590,7 @@ describe("against the emulator", () => {
       yield* emulator.awaitEvent((event) => event.type === "StepStarted")
       assert.lengthOf(yield* Stream.runCollect(Stream.take(runs.liveTrace("acme/test/slow", job.executionId), 1)), 1)
       yield* emulator.awaitEvent((event) => event.type === "RequestEnded" && event.endpoint === "traceStream")
-      assert.strictEqual((yield* job.poll).status, "running")
+      assert.strictEqual((yield* job.poll()).status, "running")
     }).pipe(Effect.provide(setup)))
 
   it.scoped("a job that is cancelled ends the stream", () =>

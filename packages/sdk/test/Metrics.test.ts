@@ -194,7 +194,7 @@ it.scopedLive("a happy path logs nothing at info or above, whatever the operatio
       yield* Stream.runDrain(flows.events("a/b/c", {}))
       yield* Stream.runDrain(flows.steps("a/b/c", {}))
       const job = yield* Effect.flatMap(JobService, (jobs) => jobs.submit("a/b/c", {}))
-      yield* job.poll
+      yield* job.poll()
       yield* job.wait()
       yield* runs.trace("a/b/c", "ex-1")
       yield* runs.stepTrace("a/b/c", "ex-1", "s")

@@ -227,7 +227,7 @@ describe("modes", () => {
       // the handler asks Noukai about the run, which was not recorded; a resume of it is not in the script
       const polling = Effect.flatMap(
         JobService,
-        (jobs) => Effect.map(Effect.flatMap(jobs.attach(flow, "ex-1"), (job) => job.poll), ({ status }) => status)
+        (jobs) => Effect.map(Effect.flatMap(jobs.attach(flow, "ex-1"), (job) => job.poll()), ({ status }) => status)
       )
       const live = layerScripted({ pollJob: [Effect.succeed({ executionId: "ex-1", status: "running" })] })
       const error = yield* Effect.flip(
@@ -574,7 +574,7 @@ describe("jobs", () => {
           const job = yield* jobs.submit(flow, { message: "hi" })
           const statuses: Array<string> = []
           for (let second = 0; second <= 9; second++) {
-            statuses.push((yield* job.poll).status)
+            statuses.push((yield* job.poll()).status)
             yield* TestClock.adjust("1 second")
           }
           yield* ReplayCassette.verify

@@ -40,7 +40,7 @@ const inputs: { readonly [name: string]: Call } = {
   session: (options) =>
     Effect.flatMap(SessionService, (sessions) => sessions.get("00000000-0000-4000-8000-000000000000", any(options))),
   forward: (options) => Effect.suspend(() => Relay.forward(flow, any(options))),
-  poll: (options) => Effect.flatMap(attached, (job) => Job.poll(job, any(options))),
+  poll: (options) => Effect.flatMap(attached, (job) => job.poll(any(options))),
   trace: read((runs, options) => runs.trace(flow, "ex-1", options)),
   summary: read((runs, options) => runs.summary(flow, "ex-1", options)),
   stepTrace: read((runs, options) => runs.stepTrace(flow, "ex-1", "s", options)),

@@ -93,12 +93,12 @@ const rows: ReadonlyArray<Row> = [
     body: { ...paused, ...more },
     read: Effect.flatMap(FlowService, (flows) => flows.execute(flow, { message: "hi", tools }))
   },
-  { name: "a job that waits", body: { status: "pending", ...more }, read: ofJob((job) => job.poll) },
-  { name: "a job that runs", body: { status: "running", progress: 0.5, ...more }, read: ofJob((job) => job.poll) },
+  { name: "a job that waits", body: { status: "pending", ...more }, read: ofJob((job) => job.poll()) },
+  { name: "a job that runs", body: { status: "running", progress: 0.5, ...more }, read: ofJob((job) => job.poll()) },
   { name: "a job that completed", body: { ...completed, ...more }, read: ofJob((job) => job.wait()) },
   { name: "a job that failed", body: { status: "failed", error: "no", ...more }, read: ofJob((job) => job.wait()) },
   { name: "a job that was cancelled", body: { status: "cancelled", ...more }, read: ofJob((job) => job.wait()) },
-  { name: "a job that is something newer", body: { status: "resting", ...more }, read: ofJob((job) => job.poll) },
+  { name: "a job that is something newer", body: { status: "resting", ...more }, read: ofJob((job) => job.poll()) },
   {
     name: "the failure of a job",
     body: { status: "failed", error: { code: "X" }, ...more },
@@ -228,7 +228,7 @@ describe("there is none", () => {
     Effect.gen(function*() {
       const jobs = yield* JobService
       const job = yield* jobs.attach(flow, "ex-1", { grace: "5 seconds" })
-      assert.isFalse("raw" in (yield* job.poll))
+      assert.isFalse("raw" in (yield* job.poll()))
     }).pipe(Effect.provide(answering({ status: 404, body: "{}" }))))
 })
 
@@ -264,7 +264,7 @@ describe("what a recording keeps of it", () => {
   it.scopedLive("is a poll of its own where only unknown fields change", () =>
     Effect.gen(function*() {
       const path = `${yield* folder}/cassette.json`
-      const poll = Effect.map(ofJob((job) => job.poll), rawOf)
+      const poll = Effect.map(ofJob((job) => job.poll()), rawOf)
       const bodies = [{ status: "running", progress: 0.1 }, { status: "running", progress: 0.9 }]
       yield* Effect.provide(
         Effect.zip(poll, poll),

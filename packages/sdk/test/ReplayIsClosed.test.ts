@@ -196,7 +196,7 @@ describe("in a replay, these do not leave it:", () => {
       const forward = Either.getOrThrow(Relay.forward(flow))
       const calls: ReadonlyArray<Effect.Effect<unknown, unknown, NoukaiHttp>> = [
         jobs.submit(flow, {}),
-        Effect.flatMap(jobs.attach(flow, "ex-1"), (job) => job.poll),
+        Effect.flatMap(jobs.attach(flow, "ex-1"), (job) => job.poll()),
         runs.trace(flow, "ex-1"),
         runs.stepTrace(flow, "ex-1", "s"),
         runs.summary(flow, "ex-1"),

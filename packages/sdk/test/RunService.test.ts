@@ -148,7 +148,7 @@ describe("a read that breaks off says that nothing was started or billed", () =>
     summary: Effect.flatMap(RunService, (runs) => runs.summary("a/b/c", "ex-1")),
     list: Effect.flatMap(RunService, (runs) => Stream.runDrain(runs.list({ flowId: "fl_1" }))),
     liveTrace: Effect.flatMap(RunService, (runs) => Stream.runDrain(runs.liveTrace("a/b/c", "ex-1"))),
-    poll: Effect.flatMap(JobService, (jobs) => Effect.flatMap(jobs.attach("a/b/c", "ex-1"), (job) => job.poll)),
+    poll: Effect.flatMap(JobService, (jobs) => Effect.flatMap(jobs.attach("a/b/c", "ex-1"), (job) => job.poll())),
     session: Effect.flatMap(NoukaiHttp, (http) =>
       http.request("session", {
         method: "test",
@@ -300,7 +300,7 @@ describe("the other family of paths", () => {
       const server = yield* Wire.serve(Wire.json(200, { status: "running" }))
       const context = yield* servicesFor(server, { runPaths: "flow-runs" })
       const job = yield* Context.get(context, JobService).attach("a/b/c", "ex-1")
-      yield* job.poll
+      yield* job.poll()
       assert.deepStrictEqual(paths(server), ["GET /api/v1/seq/a/b/c/jobs/ex-1"])
     }))
 })
@@ -382,7 +382,7 @@ describe("NoukaiHttp", () => {
       const jobs = yield* JobService
       const everything = Effect.gen(function*() {
         const job = yield* jobs.submit("a/b/c", {})
-        assert.strictEqual((yield* job.poll).status, "running")
+        assert.strictEqual((yield* job.poll()).status, "running")
         yield* runs.trace("a/b/c", job.executionId)
         yield* runs.stepTrace("a/b/c", job.executionId, "classify")
         yield* runs.summary("a/b/c", job.executionId)

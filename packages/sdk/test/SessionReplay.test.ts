@@ -227,7 +227,7 @@ describe("replays: misses", () => {
         const job = yield* jobs.attach(flow("a"), "ex-1")
         const calls: ReadonlyArray<Effect.Effect<unknown, { readonly _tag: string }>> = [
           jobs.submit(flow("a"), { message: "hi" }),
-          job.poll,
+          job.poll(),
           job.wait(),
           runs.trace(flow("a"), "ex-1"),
           runs.stepTrace(flow("a"), "ex-1", "s"),

@@ -84,7 +84,7 @@ describe("a status of a run", () => {
       const job = yield* Context.get(services, JobService).attach("a/b/c", "ex-1")
       const reads: ReadonlyArray<Effect.Effect<unknown, CallError>> = [
         runs.trace("a/b/c", "ex-1"),
-        job.poll,
+        job.poll(),
         Stream.runDrain(runs.liveTrace("a/b/c", "ex-1"))
       ]
       for (const read of reads) {

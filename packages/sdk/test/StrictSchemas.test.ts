@@ -73,7 +73,7 @@ for (const [name, schema] of [["Effect", OfEffect], ["another library", OfLibrar
         const events = yield* Stream.runCollect(flows.events(Typed, { parameters: read, runRemaining: true }))
         const last = Chunk.unsafeLast(events)
         assert.deepStrictEqual(last.type === "flow_completed" && last.result, read)
-        const status = yield* Effect.flatMap(jobs.attach(Typed, "ex-1"), (job) => job.poll)
+        const status = yield* Effect.flatMap(jobs.attach(Typed, "ex-1"), (job) => job.poll())
         assert.deepStrictEqual(status.status === "completed" && status.result, read)
       }))
 

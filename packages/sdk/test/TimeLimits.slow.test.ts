@@ -162,7 +162,7 @@ const rows: ReadonlyArray<Row> = [
     prepare: Effect.map(JobService, (jobs) => (timeout) => jobs.submitOnce("k", echo, { message, timeout })),
     clock: "total"
   },
-  jobRow("Job.poll", "total", (job, timeout) => Job.poll(job, { timeout })),
+  jobRow("Job.poll", "total", (job, timeout) => job.poll({ timeout })),
   jobRow("job.wait", "wait", (job, timeout) => job.wait({ timeout })),
   jobRow("job.result", "wait", (job, timeout) => job.result({ timeout })),
   jobRow("job.updates", undefined, (job) => Stream.runCollect(job.updates)),

@@ -177,8 +177,7 @@ const rows: ReadonlyArray<Row> = [
   ["jobs.attach: options", { grace: 1 }, (wrong) => jobs((all) => all.attach(flow, "ex-1", any(wrong)))],
   ["job.wait: options", ofRead, (wrong) => attached((job) => job.wait(any(wrong)))],
   ["job.result: options", ofRead, (wrong) => attached((job) => job.result(any(wrong)))],
-  ["Job.poll: options", ofRead, (wrong) => attached((job) => Job.poll(job, any(wrong)))],
-  ["Job.poll: job", { executionId: "x" }, (wrong) => Effect.suspend(() => Job.poll(any(wrong)))],
+  ["Job.poll: options", ofRead, (wrong) => attached((job) => job.poll(any(wrong)))],
   [
     "Job.updates: schedule",
     {},

@@ -529,7 +529,7 @@ describe("a result that was paid for is never lost", () => {
     it.live(`a job: ${name} next to a result`, () =>
       Effect.gen(function*() {
         const job = yield* Effect.flatMap(JobService, (jobs) => jobs.attach(flow, "ex-5"))
-        for (const asked of [job.poll, job.wait(), job.result(), Stream.runDrain(job.updates)]) {
+        for (const asked of [job.poll(), job.wait(), job.result(), Stream.runDrain(job.updates)]) {
           const error = yield* Effect.flip(Effect.asVoid<unknown, NoukaiError, never>(asked))
           assert.strictEqual(error._tag, "UnexpectedResponseError")
           if (error._tag !== "UnexpectedResponseError") return

@@ -76,8 +76,8 @@ void Jobs.waitAll(["ex-1"])
 
 // the handle
 declare const job: Job<Score>
-expectTypeOf(job.poll).toEqualTypeOf<Effect.Effect<JobStatus<Score>, CallError, never>>()
-expectTypeOf(Jobs.poll(job, { timeout: "1 second", retry: Schedule.stop })).toEqualTypeOf<
+expectTypeOf(job.poll()).toEqualTypeOf<Effect.Effect<JobStatus<Score>, CallError, never>>()
+expectTypeOf(job.poll({ timeout: "1 second", retry: Schedule.stop })).toEqualTypeOf<
   Effect.Effect<JobStatus<Score>, CallError, never>
 >()
 expectTypeOf(job.wait()).toEqualTypeOf<Effect.Effect<JobEnded<Score>, CallError, never>>()

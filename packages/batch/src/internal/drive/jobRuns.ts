@@ -1,6 +1,6 @@
 /** Runs through the queue, which keeps results: after a crash, runs are found again with their results. */
 import { JobService, type NoukaiError, RunService, SessionService, type SubmitInput } from "@effect-noukai/sdk"
-import { type JobCancelled, type JobFailed, poll, problemOf } from "@effect-noukai/sdk/Job"
+import { type JobCancelled, type JobFailed, problemOf } from "@effect-noukai/sdk/Job"
 import { digitsAt, digitsIn, digitsOf, digitsWithin, stringifyJson, withDigits } from "@effect-noukai/sdk/kit/plainJson"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Trace from "@effect-noukai/sdk/Trace"
@@ -219,7 +219,7 @@ export const make = (
       follow: (executionId, row) =>
         Effect.map(jobs.attach(targetOf(record, row).flow, executionId, { grace }), (job) =>
           // a retry of the client would hide a 429 from the polls of the other rows
-          Effect.map(poll(job, { retry: once }), (status): PollResult => {
+          Effect.map(job.poll({ retry: once }), (status): PollResult => {
             const ended = (settled: Settlement): PollResult => ({
               _tag: "ended",
               settled: { ...settled, executionId }

@@ -28,7 +28,7 @@ export const attached = (
  * Fails if the server cannot be reached. Without this check, a wait without a timeout would retry for minutes.
  */
 export const reached = (job: Job): Effect.Effect<unknown, CallError> =>
-  Effect.catchIf(job.poll, (error) => error._tag !== "APIConnectionError", () => Effect.void)
+  Effect.catchIf(job.poll(), (error) => error._tag !== "APIConnectionError", () => Effect.void)
 
 /** Returns the last status of a job that completed, or fails as its result does. */
 export const completed = (job: Job, timeout: Duration.DurationInput) =>

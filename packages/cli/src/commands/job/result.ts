@@ -35,7 +35,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const jobs = yield* JobService
   const job = yield* jobs.attach(flow, id, { grace: noWait ? 0 : grace })
   if (noWait) {
-    const status = yield* job.poll
+    const status = yield* job.poll()
     if (!Job.isEnded(status)) {
       return yield* new CommandError({
         code: exitCodes.timedOut,

@@ -21,7 +21,7 @@ const concurrency = 8
 
 /** Returns the status of a job, or the reason why it cannot be read. */
 const rowOf = ({ executionId, poll }: Job) =>
-  Effect.match(poll, {
+  Effect.match(poll(), {
     onFailure: (error) => ({
       executionId,
       status: "unread",

@@ -87,16 +87,19 @@ export const make = <More extends object>(
   const { address, executionId, http } = target
   const spanned = <A extends JobPoll.JobStatus, E>(name: string, self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Spans.readSpan(name, { address, executionId }, (status) => ({ status: JobPoll.label(status) }), self)
-  const poll = ({ timeout, ...options }: JobPoll.PollOptions = {}) =>
-    spanned(spanNames.pollJob, JobPoll.pollTarget(target, "Job.poll", options, timeout))
+  const poll = (given: JobPoll.PollOptions = {}) =>
+    Effect.flatMap(
+      JobPoll.pollOptions("Job.poll", given, { flow: target.addressText, executionId }),
+      ({ timeout, ...options }) => spanned(spanNames.pollJob, JobPoll.pollTarget(target, "Job.poll", options, timeout))
+    )
   const ended = (method: string, options: WaitOptions | undefined) =>
     spanned(spanNames.jobWait, wait(target, method, options))
-  const parts: JobPoll.HandleParts<unknown> = { pause: pauseOf(http), poll }
+  const parts: JobPoll.HandleParts = { pause: pauseOf(http) }
   const handle = {
     executionId,
     ...known<SubmissionFacts>(facts),
     ...more,
-    poll: Effect.suspend(poll),
+    poll,
     wait: (options?: WaitOptions) => ended("Job.wait", options),
     result: (options?: WaitOptions) =>
       Effect.flatMap(ended("Job.result", options), (status) =>

@@ -14,11 +14,11 @@ import * as Errors from "../../NoukaiError.js"
 import { withRaw } from "../core/json.js"
 import { invalid, known, newError, readable } from "../core/makeError.js"
 import { isEndedStatus, isOfRun, otherRun, type ServerProblem, serverProblem } from "../core/runProblem.js"
-import { limitOf, monotonic, type Pause, sleep } from "../core/time.js"
+import { monotonic, type Pause, sleep } from "../core/time.js"
 import { pollDelay, scheduleDriver } from "../http/retry.js"
 import { digitsAt, digitsIn, digitsOf, withDigits } from "../kit/plainJson.js"
 import { repeatability } from "../kit/repeatability.js"
-import { type HttpService, timedRead, totalTimeout } from "../operations/operations.js"
+import { type HttpService, timedRead } from "../operations/operations.js"
 import type { PollJobResponse } from "../operations/requests.js"
 import type { FlowAddress, FlowRef } from "../options/address.js"
 import type { ReadOptions } from "../options/callOptions.js"
@@ -300,24 +300,23 @@ export interface PollOptions {
 export const handleParts: unique symbol = Symbol("@effect-noukai/sdk/handleParts")
 
 /** The operations of a handle that are not part of its interface. */
-export interface HandleParts<A> {
+export interface HandleParts {
   /** The sleep of its client. */
   readonly pause: Pause
-  readonly poll: (options: PollOptions) => Effect.Effect<JobStatus<A>, Errors.CallError>
 }
 
 /** The part of a handle that is needed to poll it. One that was made elsewhere has no `handleParts`. */
 export interface Pollable<A> {
   readonly executionId: string
-  readonly poll: Effect.Effect<JobStatus<A>, Errors.CallError>
-  readonly [handleParts]?: HandleParts<A>
+  readonly poll: (options?: PollOptions) => Effect.Effect<JobStatus<A>, Errors.CallError>
+  readonly [handleParts]?: HandleParts
 }
 
 /** The sleep of a handle's client. */
 export const pauseOfHandle = (job: Pollable<unknown>): Pause => job[handleParts]?.pause ?? sleep
 
 export const isPollable = (job: unknown): boolean =>
-  Predicate.isRecord(job) && Effect.isEffect(job["poll"]) && typeof job["executionId"] === "string"
+  Predicate.isRecord(job) && Predicate.isFunction(job["poll"]) && typeof job["executionId"] === "string"
 
 const checkJob = (method: string, job: unknown): Either.Either<void, Errors.InvalidRequestError> =>
   readable(method, "job", () =>
@@ -325,24 +324,10 @@ const checkJob = (method: string, job: unknown): Either.Either<void, Errors.Inva
       ? Either.void
       : Either.left(invalid(method, "job", "must be a job, as submit and attach return it")))
 
-const pollOptions = CallOptions.decoder<PollOptions>(
+export const pollOptions = CallOptions.decoder<PollOptions>(
   "options",
   () => ({ timeout: CallOptions.duration, retry: CallOptions.schedule })
 )
-
-/** `Job.poll`. Of handles made elsewhere it is not known how far a request has come. */
-export function poll<A>(job: Pollable<A>, given: PollOptions): Effect.Effect<JobStatus<A>, Errors.CallError> {
-  return Effect.gen(function*() {
-    const method = "Job.poll"
-    const checked = yield* pollOptions(method, given)
-    yield* checkJob(method, job)
-    const parts = job[handleParts]
-    if (parts !== undefined) return yield* parts.poll(checked)
-    const ms = limitOf(checked.timeout ?? Infinity)
-    const facts = { method, flow: undefined, executionId: () => job.executionId, onlyReads: true }
-    return yield* totalTimeout(job.poll, ms, facts, { sent: ms === 0 ? "no" : "unknown" })
-  })
-}
 
 /** `Job.updates`. */
 export function updates<A>(
@@ -358,7 +343,7 @@ export function updates<A>(
         : Either.left(invalid(method, "schedule", "must be a Schedule")))
     return updatesOf({
       executionId: job.executionId,
-      poll: job.poll,
+      poll: job.poll(),
       next: scheduleDriver(schedule),
       pause: pauseOfHandle(job)
     })

@@ -127,7 +127,7 @@ const offer = <J extends JobPoll.Pollable<A>, A, E>(wait: Wait<J, A, E>, job: J,
 const pollInTurn = <J extends JobPoll.Pollable<A>, A, E>(wait: Wait<J, A, E>, job: J) => {
   const { leave, turn } = wait.limiter.request(true, Effect.never)
   // a retry of the client would hide a 429 from the polls of the other jobs
-  const poll = wait.timeout === 0 ? job.poll : job[JobPoll.handleParts]?.poll({ retry: Schedule.stop }) ?? job.poll
+  const poll = wait.timeout === 0 ? job.poll() : job.poll({ retry: Schedule.stop })
   const pause = JobPoll.pauseOfHandle(job)
   return Effect.gen(function*() {
     yield* turn
