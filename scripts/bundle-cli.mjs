@@ -43,6 +43,7 @@ const manual = (grammar) => {
     ]) + `.SH ENVIRONMENT\n` + list([
       ["NOUKAI_API_KEY", "The key."],
       ["NOUKAI_ENV, NOUKAI_PORT, NOUKAI_BASE_URL", "The server."],
+      ["CI", "If set, commands do not look for a running noukai dev."],
       ["NOUKAI_ORG, NOUKAI_PROJECT", "The organisation and the project of flows without one."],
       ["HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "The proxy for the hosted service."],
       ["XDG_CONFIG_HOME, XDG_STATE_HOME", "The folders of settings, and of the runs that this machine has seen."]

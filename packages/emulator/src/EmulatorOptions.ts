@@ -144,6 +144,11 @@ export interface EmulatorOptions {
    */
   readonly home?: (() => string | undefined) | undefined
   /**
+   * A secret by which a program recognises this server: `GET /_emulator/proof?challenge=TEXT` returns the HMAC-SHA256 of
+   * the text under it, in hex. Default: none, and the path is a 404.
+   */
+  readonly nonce?: string | undefined
+  /**
    * Called at the end of each API request, for example to log it. Also called for requests that were refused or cut.
    * Must not throw. Default: none, and nothing is printed.
    */

@@ -1,4 +1,5 @@
 import { type RunningEmulator, samples, startEmulator } from "@effect-noukai/emulator"
+import { createHmac } from "node:crypto"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
 import { type Parsed, statusWith } from "./client.js"
 
@@ -30,6 +31,18 @@ describe("/_emulator", () => {
     const response = await fetch(`${emulator.url}/_emulator`)
     assert.deepStrictEqual(await response.json(), { name: "noukai-emulator", baseUrl: emulator.baseUrl })
     assert.match(response.headers.get("x-request-id") ?? "", /^req-/)
+  })
+
+  it("proves that it knows its nonce, without sending it", async () => {
+    const path = "/_emulator/proof?challenge=a%20challenge"
+    assert.strictEqual((await send("GET", path)).status, 404)
+    await emulator.close()
+    emulator = await startEmulator({ nonce: "a secret" })
+    const { json, status } = await send("GET", path)
+    const proof = createHmac("sha256", "a secret").update("a challenge").digest("hex")
+    assert.deepStrictEqual([status, json], [200, { proof }])
+    assert.notStrictEqual((await send("GET", "/_emulator/proof")).json.proof, proof)
+    assert.strictEqual((await send("GET", path, undefined, { origin: emulator.url })).status, 403)
   })
 
   it("gives the ledger, which does not count its readers", async () => {

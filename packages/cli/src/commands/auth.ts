@@ -74,12 +74,12 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     return yield* terminal.note(was ? `removed the key${named}` : `there is no stored key${named}`)
   }
   const none = Option.none()
-  const settings = (storesKey: boolean) =>
+  const settings = (needs: Settings.Needs) =>
     Effect.provide(
       Settings.Settings,
-      Settings.layer({ ...input, org: none, project: none, keyFile: none }, storesKey)
+      Settings.layer({ ...input, org: none, project: none, keyFile: none }, needs)
     )
-  const { options, proxy } = yield* settings(true)
+  const { options, proxy } = yield* settings("new key")
   const key = (yield* (terminal.canAsk ? typed : Values.textOf("the key", "-"))).trim()
   if (key === "") return yield* wrong("no key was given: type it, or pipe it to this command")
   const { origin, prefix } = yield* NoukaiConfig.make({ ...options, apiKey: Redacted.make(key) })
@@ -98,7 +98,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     catch: (cause) => failed(`cannot store the key: ${Values.reason(cause)}`)
   })
   yield* terminal.note(`the key${named} is in ${where}`)
-  const { keyFrom: used = where } = yield* Effect.orElseSucceed(settings(false), () => ({ keyFrom: where }))
+  const { keyFrom: used = where } = yield* Effect.orElseSucceed(settings("key"), () => ({ keyFrom: where }))
   if (used !== where) {
     yield* terminal.note(
       `commands here use ${

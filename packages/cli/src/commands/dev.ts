@@ -8,12 +8,13 @@ import * as Redacted from "effect/Redacted"
 import * as Runtime from "effect/Runtime"
 import * as String_ from "effect/String"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import { randomInt } from "node:crypto"
+import { randomBytes, randomInt } from "node:crypto"
 import { constants } from "node:os"
 import { flag, oneOf, optional, whole } from "../arguments/flags.js"
 import * as Values from "../arguments/values.js"
 import { CommandError, failed, reported } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
+import { announced } from "../settings/devServers.js"
 import { environmentWith } from "../settings/environment.js"
 import { time } from "../terminal/amounts.js"
 import { hint } from "../terminal/shell.js"
@@ -127,6 +128,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   // the port that the SDK uses by default
   const port = yield* Values.port("--port", input.port, standardPort)
+  const nonce = randomBytes(32).toString("base64url")
   let studio: string | undefined
   const runSync = Runtime.runSync(yield* Effect.runtime())
   const emulator = yield* Emulator.make({
@@ -136,6 +138,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     file: Option.getOrUndefined(input.flows),
     capture: Option.getOrUndefined(input.capture),
     // every user of this machine can ask for it, so that it has no token
+    nonce,
     home: () => studio === undefined ? undefined : new URL("/", studio).href,
     onRequest: (request) => runSync(terminal.note(lineOf(request), colourOf(request)))
   }).pipe(
@@ -170,6 +173,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     // the command has printed its failure
     return yield* code === 0 ? Effect.void : reported(code)
   }
+  yield* announced(emulator, nonce)
   const server = {
     env: Option.some("dev"),
     port: emulator.port === standardPort ? Option.none<number>() : Option.some(emulator.port)

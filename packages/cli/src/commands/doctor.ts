@@ -87,12 +87,11 @@ const dev = (url: string): string => {
 /** The tolerated difference of the clocks, in milliseconds. */
 const tolerance = 30_000
 
-const setKey = "set NOUKAI_API_KEY, pass the path of a key file to --key-file, or store the key: " +
-  hint({}, "auth")
+const setKey = `set NOUKAI_API_KEY, pass the path of a key file to --key-file, or store the key: ${hint({}, "auth")}`
 
 const key = ({ keyFrom, options: { apiKey } }: Settings.Settings.Service): Effect.Effect<Check> =>
   keyFrom === undefined || apiKey === undefined
-    ? Effect.succeed(wrong("key", exitCodes.notAllowed, "there is no key", setKey))
+    ? Effect.succeed(wrong("key", exitCodes.notAllowed, "there is no key", setKey, Settings.free))
     : Effect.match(NoukaiConfig.make({ apiKey }), {
       onSuccess: () => well("key", `from ${keyFrom}; it begins with nk_`),
       onFailure: (error) =>
@@ -238,10 +237,10 @@ const unreachable = (url: string, reason: string, { isHosted, proxy }: Settings.
 
 /** Runs all checks that the settings and the server allow. */
 export const checks = Effect.fnUntraced(function*(flags: ConnectionFlags, timeout: Duration.Duration) {
-  const found = yield* Effect.either(Effect.provide(Settings.Settings, Settings.layer(flags)))
-  if (Either.isLeft(found)) return [versions(), ...withoutSettings(found.left)]
-  const settings = found.right
-  const { file = "no noukai.json", isHosted, proxy, serverFrom } = settings
+  const read = yield* Effect.either(Effect.provide(Settings.Settings, Settings.layer(flags)))
+  if (Either.isLeft(read)) return [versions(), ...withoutSettings(read.left)]
+  const settings = read.right
+  const { file = "no noukai.json", found, isHosted, proxy, serverFrom } = settings
   const through = proxy === undefined ? undefined : yield* Proxy.dispatcher(proxy)
   const options = { ...settings.options, dispatcher: through }
   const config = yield* Effect.either(NoukaiConfig.make({ ...options, apiKey: noKey }))
@@ -258,7 +257,10 @@ export const checks = Effect.fnUntraced(function*(flags: ConnectionFlags, timeou
   const before = [
     versions(),
     well("settings", file),
-    well("server", `${url}, named by ${serverFrom}; ${costs}`),
+    {
+      ...well("server", `${url}, named by ${serverFrom}; ${costs}`),
+      advice: found === undefined ? [] : [found]
+    },
     ...proxy === undefined ? [] : [well("proxy", `${proxy.shown}, from ${proxy.from}`)]
   ]
   const answer = yield* asked(url, through).pipe(

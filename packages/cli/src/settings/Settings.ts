@@ -14,6 +14,7 @@ import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import type { ConnectionFlags } from "../arguments/flags.js"
@@ -66,6 +67,8 @@ export declare namespace Settings {
     readonly nameOf: NameOf
     /** The `noukai.json` that was read. */
     readonly file: string | undefined
+    /** Why a server of `noukai dev`, or its key, is used without a setting. Absent if it is not. */
+    readonly found: string | undefined
     /** Whether runs cost money, because the hosted service makes them. */
     readonly isHosted: boolean
     /** The proxy that requests go through. */
@@ -173,7 +176,45 @@ const hosted = ({ baseUrl, env }: NoukaiConfig.Options): URL | undefined => {
   return url === undefined || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname) ? undefined : url
 }
 
-const find = (flags: ConnectionFlags, storesKey: boolean): Effect.Effect<Settings.Service, CommandError | UsageError> =>
+/** Returns the command that stores a key for the server and the profile of the flags. */
+export const storing = (flags: ConnectionFlags): string =>
+  hint(Struct.pick(flags, "baseUrl", "env", "envFile", "port", "profile"), "auth")
+
+/** How to do without a key. */
+export const free = `or use a free server on this machine: run ${hint({}, "dev")}, and set the two variables that it ` +
+  "prints, NOUKAI_ENV=dev and NOUKAI_API_KEY"
+
+const theDefault = "the default"
+
+/** The needs of a command: a server and a key, a server alone, or a server to store a key for. */
+export type Needs = "key" | "server" | "new key"
+
+const noServer: Server = { from: theDefault, nameOf: flagOf, options: {} }
+
+/**
+ * Returns the server of `noukai dev` to use where there is no key: the newest one, or the one on the port of `--env dev`.
+ * Both get the address that has proved itself.
+ */
+const devServer = Effect.fnUntraced(function*({ from, nameOf, options: { env, port = 8080 } }: Server) {
+  const isNamed = env === "dev"
+  if (from !== theDefault && !isNamed) return undefined
+  const servers = yield* Effect.promise(() => import("./devServers.js"))
+  const found = Option.getOrUndefined(yield* servers.newest(isNamed ? port : undefined))
+  if (found === undefined) return undefined
+  const baseUrl = servers.baseUrlOf(found)
+  const dev = hint({}, "dev")
+  return {
+    server: { from: isNamed ? from : dev, nameOf, options: { baseUrl } },
+    key: { key: Redacted.value(found.apiKey), from: dev },
+    note: isNamed
+      ? `no key is set: using that of ${dev} at ${baseUrl}`
+      : `no key and no server are set: using ${dev} at ${baseUrl}; for another server: ${
+        hint({}, "auth")
+      }, --env or --base-url`
+  }
+})
+
+const find = (flags: ConnectionFlags, needs: Needs): Effect.Effect<Settings.Service, CommandError | UsageError> =>
   Effect.gen(function*() {
     if (Option.isSome(flags.envFile)) setVariables(yield* readText(flags.envFile.value))
     const folder = Option.getOrUndefined(workingFolder())
@@ -195,11 +236,11 @@ const find = (flags: ConnectionFlags, storesKey: boolean): Effect.Effect<Setting
     const environment = baseUrl === undefined
       ? { env: variable("NOUKAI_ENV"), port: wholeNumber(variable("NOUKAI_PORT")) }
       : { baseUrl }
-    const server = (yield* serverOf("the flags", flagOf, given)) ??
+    const named = (yield* serverOf("the flags", flagOf, given)) ??
       (yield* serverOf(`the profile ${name}`, inFile(`the profile ${name}`), profile ?? {})) ??
       (yield* serverOf("the environment", asVariable, environment)) ??
       (yield* serverOf(path ?? "", inFile(path ?? ""), file)) ??
-      { from: "the default", nameOf: flagOf, options: {} }
+      noServer
 
     const fromEnvironment = variable("NOUKAI_API_KEY")
     const namedIn = (source: string, keyFile: string, by: string) => {
@@ -219,14 +260,22 @@ const find = (flags: ConnectionFlags, storesKey: boolean): Effect.Effect<Setting
         const found = yield* stored(name)
         if (found !== undefined) return found
         if (profile === undefined) {
-          return yield* wrong(`there is no profile ${name}: add it to ${own}, or store its key: ${hint(flags, "auth")}`)
+          return yield* wrong(`there is no profile ${name}: add it to ${own}, or store its key: ${storing(flags)}`)
         }
       }
       if (fromEnvironment !== undefined) return { key: fromEnvironment, from: "NOUKAI_API_KEY" }
       if (file.keyFile !== undefined && path !== undefined) return yield* namedIn(path, file.keyFile, path)
       return yield* stored("default")
     })
-    const key = storesKey ? undefined : yield* keyOf
+    const set = needs === "new key"
+      ? undefined
+      : needs === "key"
+      ? yield* keyOf
+      // a key that cannot be read is set, too
+      : yield* Effect.orElseSucceed(keyOf, () => ({ key: "", from: "" }))
+    const dev = set !== undefined || name !== undefined || needs === "new key" ? undefined : yield* devServer(named)
+    const key = dev?.key ?? set
+    const server: Server = dev?.server ?? named
 
     const remote = hosted(server.options)
     return {
@@ -242,15 +291,16 @@ const find = (flags: ConnectionFlags, storesKey: boolean): Effect.Effect<Setting
       nameOf: server.nameOf,
       file: path,
       isHosted: remote !== undefined,
+      found: dev?.note,
       proxy: remote === undefined ? undefined : yield* proxyFor(remote)
     }
   })
 
 /**
  * The settings of a command. Fails for a mistake in its flags, the environment or `noukai.json`, and for a key file
- * without a key. A command that `storesKey` reads no key.
+ * without a key, if it needs one.
  */
 export const layer = (
   flags: ConnectionFlags,
-  storesKey = false
-): Layer.Layer<Settings, CommandError | UsageError> => Layer.effect(Settings, find(flags, storesKey))
+  needs: Needs = "key"
+): Layer.Layer<Settings, CommandError | UsageError> => Layer.effect(Settings, find(flags, needs))

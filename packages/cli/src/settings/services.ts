@@ -10,7 +10,9 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { ConnectionFlags } from "../arguments/flags.js"
 import { duration } from "../arguments/values.js"
-import { wrong } from "../exit/CommandError.js"
+import { CommandError, wrong } from "../exit/CommandError.js"
+import { exitCodes } from "../exit/exitCode.js"
+import { withoutMethod } from "../exit/failing.js"
 import { time } from "../terminal/amounts.js"
 import { Terminal } from "../terminal/Terminal.js"
 import * as History from "./History.js"
@@ -78,8 +80,18 @@ export const outages = (
 /** The key of a command that sends nothing. */
 export const noKey = Redacted.make("nk_none")
 
-const wrongOption = (settings: Settings.Settings.Service) => (error: AuthenticationError | InvalidRequestError) =>
-  error._tag === "InvalidRequestError" ? wrong(Settings.wrongSetting(settings, error)) : error
+const wrongOption =
+  (settings: Settings.Settings.Service, input: ConnectionFlags) => (error: AuthenticationError | InvalidRequestError) =>
+    error._tag === "InvalidRequestError"
+      ? wrong(Settings.wrongSetting(settings, error))
+      : settings.keyFrom !== undefined
+      ? error
+      : new CommandError({
+        kind: error._tag,
+        code: exitCodes.notAllowed,
+        message: withoutMethod(error),
+        advice: [`store a key: ${Settings.storing(input)}`, Settings.free]
+      })
 
 /**
  * The configuration of a command that sends nothing and needs no key: the server, and the organisation and the project of
@@ -88,9 +100,9 @@ const wrongOption = (settings: Settings.Settings.Service) => (error: Authenticat
 export const withoutKey = (input: ConnectionFlags) =>
   Layer.unwrapEffect(
     Effect.map(Settings.Settings, (settings) =>
-      Layer.mapError(NoukaiConfig.layer({ ...settings.options, apiKey: noKey }), wrongOption(settings)))
+      Layer.mapError(NoukaiConfig.layer({ ...settings.options, apiKey: noKey }), wrongOption(settings, input)))
   ).pipe(
-    Layer.provide(Settings.layer(input, true))
+    Layer.provide(Settings.layer(input, "server"))
   )
 
 /**
@@ -104,13 +116,14 @@ export const services = (input: ServiceFlags, patience?: Patience, isReplayed = 
       const { options, proxy } = settings
       const terminal = yield* Terminal
       const clock = yield* Effect.clock
+      if (settings.found !== undefined && !isReplayed) yield* terminal.note(settings.found)
       return Noukai.layer({
         ...options,
         ...isReplayed ? { apiKey: noKey } : {},
         ...input.perSecond === undefined ? {} : { rate: input.perSecond },
         ...patience === undefined ? {} : { log: outages(terminal, patience, () => clock.unsafeCurrentTimeMillis()) },
         ...proxy === undefined ? {} : { dispatcher: yield* Proxy.dispatcher(proxy) }
-      }).pipe(Layer.mapError(wrongOption(settings)))
+      }).pipe(Layer.mapError(wrongOption(settings, input)))
     }))),
     Layer.provideMerge(Settings.layer(input))
   )

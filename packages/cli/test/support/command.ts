@@ -2,7 +2,9 @@
 import * as Pty from "@lydell/node-pty"
 import { Deferred, Effect, Fiber, type Scope } from "effect"
 import { type ChildProcess, execFile, spawn } from "node:child_process"
+import { randomUUID } from "node:crypto"
 import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { type Duplex, Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { FastClock } from "../../../sdk/test/support/clock.js"
@@ -33,6 +35,9 @@ export interface Ended {
   readonly stderr: string
 }
 
+/** The state folder of a test file. In a shared one, commands would find the `noukai dev` of other test files. */
+const stateFolder = join(process.env.XDG_STATE_HOME ?? tmpdir(), randomUUID())
+
 /** The environment of the tests without what would lead a command elsewhere. */
 const environment = (given: Options["env"] = {}): Record<string, string> => ({
   ...Object.fromEntries(
@@ -40,6 +45,7 @@ const environment = (given: Options["env"] = {}): Record<string, string> => ({
       value === undefined || /^(NOUKAI_|NO_COLOR$|FORCE_COLOR$|TERM$|CI$|COLUMNS$)/.test(name) ? [] : [[name, value]]
     )
   ),
+  XDG_STATE_HOME: stateFolder,
   ...given
 })
 

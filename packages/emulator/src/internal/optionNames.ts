@@ -41,6 +41,7 @@ const names: Names<EmulatorOptions> = {
   sessions,
   control: true,
   home: true,
+  nonce: true,
   onRequest: true,
   limits,
   config: true

@@ -234,6 +234,6 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
     )
     const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`
     const emulator = serviceOf(state, content.keys, { port, url })
-    if (options.control ?? isLoopback(host)) control = Control.make(emulator, state, options.control === true)
+    if (options.control ?? isLoopback(host)) control = Control.make(emulator, state, options)
     return emulator
   })

@@ -4,8 +4,10 @@ import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { createHmac } from "node:crypto"
 import { Organisation } from "../../Account.js"
 import type { EmulatorError } from "../../EmulatorError.js"
+import type { EmulatorOptions } from "../../EmulatorOptions.js"
 import type { EmulatorService } from "../../EmulatorService.js"
 import { FaultRule } from "../../Fault.js"
 import { FileFlow } from "../../Flow.js"
@@ -62,10 +64,24 @@ interface ControlRequest {
 
 type Handler = (request: ControlRequest) => Effect.Effect<Reply, ApiError>
 
-export const make = (emulator: EmulatorService, state: State, anyHost: boolean): OtherPaths => {
+const unknown = coded(404, "NOT_FOUND", "There is no such control endpoint.")
+
+export const make = (
+  emulator: EmulatorService,
+  state: State,
+  { control, nonce }: Pick<EmulatorOptions, "control" | "nonce">
+): OtherPaths => {
+  const anyHost = control === true
   const handlers: { readonly [route: string]: Handler } = {
     "GET ": () => Effect.succeed(json({ name: "noukai-emulator", baseUrl: emulator.baseUrl })),
     "GET ledger": () => Effect.map(emulator.ledger, (ledger) => json(ledger)),
+    // proves that the server knows the nonce, without sending it
+    "GET proof": ({ query }) =>
+      nonce === undefined
+        ? unknown
+        : Effect.succeed(
+          json({ proof: createHmac("sha256", nonce).update(query.get("challenge") ?? "").digest("hex") })
+        ),
     "GET runs": ({ query }) => Watch.runs(state, query),
     "GET events": ({ headers, query }) => Watch.events(state, query, headers["last-event-id"]),
     "GET schema": () => Effect.sync(() => json(FlowFile.jsonSchema())),
@@ -138,7 +154,7 @@ export const make = (emulator: EmulatorService, state: State, anyHost: boolean):
     const named = segments.slice(1).filter((segment) => segment !== "")
     const [handler, rest] = routeOf(method, named)
     return handler === undefined
-      ? coded(404, "NOT_FOUND", "There is no such control endpoint.")
+      ? unknown
       : Effect.suspend(() => handler({ rest, text, query, headers }))
   }
 }
