@@ -284,7 +284,7 @@ describe("numbers that JavaScript cannot hold", () => {
           )
           return [
             stringifyJson(run),
-            stringifyJson(yield* job.poll),
+            stringifyJson(yield* job.poll()),
             stringifyJson({ result: "result" in failed ? failed.result : undefined }, digitsOf(failed))
           ]
         })
