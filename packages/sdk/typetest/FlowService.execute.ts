@@ -199,6 +199,15 @@ expectTypeOf(paused.resume([])).toEqualTypeOf<
   Effect.Effect<ExecuteResult<number> | PausedResult<number>, Expected, never>
 >()
 
+// a run that may wait has no result before its status is checked, typed or not
+declare const typedRun: ExecuteResult<number> | PausedResult<number>
+declare const anyRun: ExecuteResult | PausedResult
+// @ts-expect-error a paused run has no result
+void typedRun.result
+// @ts-expect-error a paused run has no result
+void anyRun.result
+if (typedRun.status === "completed") expectTypeOf(typedRun.result).toEqualTypeOf<number>()
+
 // a generic wrapper compiles
 export const wrap = <P, A>(flow: Flow.Flow<P, A>, input: ExecuteInput<P>): Effect.Effect<ExecuteResult<A>, Expected> =>
   flows.execute(flow, input)
