@@ -2,8 +2,10 @@
 import { Emulator, type EmulatorOptions } from "@effect-noukai/emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { createServer, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
 import { ctrlC, noukai, watched } from "./support/command.js"
-import { environment, ran, requests, serverAndClient } from "./support/server.js"
+import { environment, folder, ran, requests, serverAndClient } from "./support/server.js"
 
 const flow = "acme/test/paid"
 
@@ -146,6 +148,111 @@ describe("noukai cost", () => {
       assert.deepStrictEqual(ended.map(({ code, stdout }) => [code, stdout]), wrong.map(() => [2, ""]))
       assert.deepStrictEqual(yield* requests, [])
     }).pipe(Effect.provide(serverAndClient(options))))
+
+  it.scopedLive("adds up the runs of a period, whose end is not included, of a flow or of this machine", () =>
+    Effect.gen(function*() {
+      const env = { ...yield* environment, XDG_STATE_HOME: yield* folder }
+      yield* noukai(["run", flow, "1"], { env })
+      yield* noukai(["run", flow, "2"], { env })
+      const { runs } = JSON.parse((yield* noukai(["cost", flow, "--json"], { env })).stdout)
+      assert.lengthOf(runs, 2)
+      const [seen] = JSON.parse((yield* noukai(["runs", flow, "--json", "--limit", "1"], { env })).stdout)
+      const started: string = seen.started_at ?? seen.startedAt
+      const found = (...args: ReadonlyArray<string>) =>
+        Effect.map(noukai(["cost", ...args, "--json"], { env }), ({ code, stdout }) => {
+          const ids: ReadonlyArray<string> = JSON.parse(stdout).runs.map((run: { executionId: string }) =>
+            run.executionId
+          )
+          return [code, ids.length, ids.includes(seen.id)]
+        })
+      assert.deepStrictEqual(yield* found(flow, "--since", "2020-01-01", "--until", "2999-01-01"), [0, 2, true])
+      // the run that began at the end is not in it, and that at the start is
+      assert.deepStrictEqual(yield* found(flow, "--since", "1d", "--until", started), [0, 1, false])
+      assert.deepStrictEqual(yield* found(flow, "--since", started, "--until", "2999-01-01"), [0, 1, true])
+      assert.deepStrictEqual(yield* found("--since", "1d", "--until", "2999-01-01"), [0, 2, true])
+      assert.deepStrictEqual(yield* found("--since", "2020-01-01", "--until", "1h"), [0, 0, false])
+      assert.deepStrictEqual(yield* found(flow, "--since", "2020-01-01", "--until", "2020-02-01"), [0, 0, false])
+    }).pipe(Effect.provide(serverAndClient(options))))
+
+  it.live("refuses a period that is wrong before anything is read", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const wrong: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
+        [
+          ["--since", "2026-12-01", "--until", "2026-11-01"],
+          /--since 2026-12-01 is not before --until 2026-11-01: swap/
+        ],
+        [["--since", "2026-11-01", "--until", "2026-11-01"], /is not before/],
+        [["--since", "1h", "--until", "2h"], /is not before/],
+        [["--until", "2026-11-01"], /--until requires --since/],
+        [["--since", "2026-11-01", "--until", "soon"], /--until takes .*, not "soon"/],
+        [["--since", "2026-11-01", "--until", "2026-02-30"], /--until takes .*, not "2026-02-30"/],
+        [["--since", "2026-11-01 nonsense"], /--since takes .*, not "2026-11-01 nonsense"/]
+      ]
+      for (const [args, said] of wrong) {
+        for (const  of of[[flow], []]) {
+          const { code, stderr, stdout } = yield* noukai(["cost", ...of, ...args], {
+            env: { ...env, TZ: "Asia/Tokyo" }
+          })
+          assert.deepStrictEqual([code, stdout], [2, ""])
+          assert.match(stderr, said)
+        }
+      }
+      assert.deepStrictEqual(yield* requests, [])
+    }).pipe(Effect.provide(serverAndClient(options))))
+
+  it.scopedLive(
+    "says at least, and ends with 1, where the list does not reach back to --since",
+    () =>
+      Effect.gen(function*() {
+        const emulator = yield* Emulator
+        const cheap = "acme/test/cheap"
+        for (let run = 0; run < 101; run++) yield* ran(cheap, String(run))
+        // the hosted server lists one page
+        const hosted = yield* Effect.acquireRelease(
+          Effect.async<Server>((resume) => {
+            const server = createServer((request, response) => {
+              const url = new URL(request.url!, emulator.url)
+              if (url.pathname.endsWith("/flow-runs")) {
+                for (const name of ["cursor", "offset"]) url.searchParams.delete(name)
+              }
+              void fetch(url, { headers: { authorization: request.headers.authorization! } }).then(async (answer) => {
+                const body = (await answer.text()).replace(/"next_?[cC]ursor":"[^"]*"/, "\"next_cursor\":null")
+                response.writeHead(answer.status, { "content-type": "application/json" }).end(body)
+              })
+            })
+            server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+          }),
+          (server) => Effect.sync(() => void server.close().closeAllConnections())
+        )
+        const cwd = yield* folder
+        const env = {
+          ...yield* environment,
+          NOUKAI_BASE_URL: `http://127.0.0.1:${(hosted.address() as AddressInfo).port}/api/v1`,
+          XDG_STATE_HOME: cwd
+        }
+        const last = yield* ran(cheap, "x")
+        yield* noukai(["trace", cheap, last], { env })
+        const args = ["cost", cheap, "--since", "1d", "--until", "2999-01-01"]
+        const { code, stderr, stdout } = yield* noukai(args, { env })
+        assert.strictEqual(code, 1, stderr)
+        assert.match(stdout, /^all .* at least \$1$/m)
+        assert.match(
+          stderr,
+          /the server lists only the newest 100 runs, and they do not reach back to --since\n.*at least/
+        )
+        const json = yield* noukai([...args, "--json"], { env })
+        assert.strictEqual(json.code, 1)
+        const { runs, total } = JSON.parse(json.stdout)
+        assert.deepStrictEqual([runs.length, total.isKnown, total.costUsd], [100, false, "1"])
+        // a start within the listed runs is reached
+        const moment = runs.at(-1).startedAt ?? new Date().toISOString()
+        assert.strictEqual((yield* noukai(["cost", cheap, "--since", moment], { env })).code, 0)
+      }).pipe(Effect.provide(serverAndClient({
+        flows: [{ ref: "acme/test/cheap", steps: [{ kind: "template", id: "a", output: "x", costUsd: "0.01" }] }]
+      }))),
+    120_000
+  )
 
   it.live("ends with 130 when it is interrupted", () =>
     Effect.scoped(Effect.gen(function*() {

@@ -69,6 +69,8 @@ export const seeing = {
 
 export const since = optional("since", "Include only runs since 12h, 7d, 2w or 2026-06-07.")
 
+export const until = optional("until", "Include only runs before 12h, 7d, 2w or 2026-06-07.")
+
 export const json = flag("json", "Print the result as JSON.")
 
 export const jsonl = flag("jsonl", "Print the results as JSON lines.")

@@ -137,15 +137,44 @@ export const duration = (flag: string, text: string): Effect.Effect<Duration.Dur
 /** Reads the time of an optional flag. */
 export const durationOf = (flag: string, text: Option.Option<string>) => when(text, (text) => duration(flag, text))
 
-/** Reads --since, a time before now or a date. Returns milliseconds since the epoch. */
-export const since = (text: string): Effect.Effect<number, UsageError> => {
-  const date = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : NaN
+/** Returns the time of a date, with or without a time of day. Without a zone, both are UTC. */
+const dateOf = (text: string): number => {
+  const [, day = "", time = "00:00", zone = "Z"] =
+    /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text) ?? []
+  const start = Date.parse(`${day}T00:00Z`)
+  // 2026-02-30 is parsed as a day of March
+  const isDay = !Number.isNaN(start) && new Date(start).toISOString().startsWith(day)
+  return isDay ? Date.parse(`${day}T${time}${zone}`) : NaN
+}
+
+const moment = (flag: string, text: string): Effect.Effect<number, UsageError> => {
+  const date = dateOf(text.trim())
   if (!Number.isNaN(date)) return Effect.succeed(date)
   const [, count, unit] = /^(\d+(?:\.\d+)?)(s|m|h|d|w)$/.exec(text.trim()) ?? []
   return count === undefined
-    ? wrong(`--since takes a time such as 12h, 7d or 2w, or a date such as 2026-06-07, not ${JSON.stringify(text)}`)
+    ? wrong(`${flag} takes a time such as 12h, 7d or 2w, or a date such as 2026-06-07, not ${JSON.stringify(text)}`)
     : Effect.map(Clock.currentTimeMillis, (now) => now - Number(count) * units[unit ?? "s"]!)
 }
+
+/** Reads --since, a time before now or a date. Returns milliseconds since the epoch. */
+export const since = (text: string): Effect.Effect<number, UsageError> => moment("--since", text)
+
+/** A time from `since`, without `until`. Both are milliseconds since the epoch. */
+export interface Period {
+  readonly since: number
+  readonly until: number
+}
+
+/** Reads --since and --until. Fails unless the end is after the start. */
+export const period = Effect.fnUntraced(function*(from: Option.Option<string>, to: Option.Option<string>) {
+  const start = yield* when(from, since)
+  const end = yield* when(to, (text) => moment("--until", text))
+  if (start === undefined) return end === undefined ? undefined : yield* wrong("--until requires --since")
+  if (end === undefined || start < end) return { since: start, until: end ?? Infinity }
+  return yield* wrong(
+    `--since ${Option.getOrElse(from, () => "")} is not before --until ${Option.getOrElse(to, () => "")}: swap them`
+  )
+})
 
 /** Reads the version of a flow. */
 export const flowVersion = (text: string, flag = "--version"): Effect.Effect<FlowVersion, UsageError> =>

@@ -1,15 +1,17 @@
 /** `noukai cost`. */
+import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import * as Trace from "@effect-noukai/sdk/Trace"
 import type { RunCost, Totals } from "@effect-noukai/sdk/Trace"
 import * as Args from "@effect/cli/Args"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { argument, flowOrRun, json, seeing, since } from "../arguments/flags.js"
+import { argument, flowOrRun, json, seeing, since, until } from "../arguments/flags.js"
 import * as Values from "../arguments/values.js"
-import { CommandError, wrong } from "../exit/CommandError.js"
-import { exitCodeOf, worst } from "../exit/exitCode.js"
+import { CommandError, failed as failure, type UsageError, wrong } from "../exit/CommandError.js"
+import { exitCodeOf, exitCodes, worst } from "../exit/exitCode.js"
 import { toCommandError, withoutMethod } from "../exit/failing.js"
 import { History } from "../settings/History.js"
 import { services } from "../settings/services.js"
@@ -24,6 +26,7 @@ const config = {
   flow: flowOrRun,
   runs: Args.repeated(argument("id", "The ids of runs (the newest 100 of the flow).")),
   since,
+  until,
   json,
   ...seeing
 }
@@ -43,7 +46,7 @@ const jsonOf = <A extends Totals>(totals: A) => ({
 
 const columns = ({ tokens, wallMs }: Totals) => [time(wallMs), String(tokens.total)]
 
-const textOf = (runs: ReadonlyArray<RunCost>, total: Totals): string => {
+const textOf = (runs: ReadonlyArray<RunCost>, total: Totals, isCut: boolean): string => {
   const unknown = runs.filter(({ isKnown }) => !isKnown)
   const unstored = unknown.filter(({ steps }) => steps.length === 0).length
   const steps = runs.reduce((sum, run) => sum + (run.steps.length === 0 ? 0 : run.unknownCosts), 0)
@@ -54,7 +57,7 @@ const textOf = (runs: ReadonlyArray<RunCost>, total: Totals): string => {
       run.status,
       ...run.steps.length > 0 ? [...columns(run), Trace.costText(run)] : ["", "", Trace.costText(run)]
     ]),
-    ...(runs.length > 1
+    ...(runs.length > 1 || isCut
       ? [["all", "", ...columns(total), Trace.costText(total)]]
       : [])
   ]
@@ -70,44 +73,75 @@ const textOf = (runs: ReadonlyArray<RunCost>, total: Totals): string => {
     (steps === 0 ? "" : `\nunknown: the cost of ${counted(steps, "step")} is missing, or cannot be read\n`)
 }
 
+/** Runs to add up. */
+interface Chosen {
+  readonly runs: ReadonlyArray<RunOfFlow>
+  /** Why earlier runs of the period are missing. Absent if none are. */
+  readonly cut?: CommandError
+}
+
+/** Returns the listed runs of a period. The list of a server may end before the start of the period. */
+const ofPeriod = Effect.fnUntraced(function*(flow: string, flowId: string, { since, until }: Values.Period) {
+  const runs: Array<RunOfFlow> = []
+  const listing = Stream.runForEach(listed({ flowId, since }), ({ id, startedAt }) =>
+    Effect.sync(() => {
+      if (!(Date.parse(startedAt ?? "") >= until)) runs.push({ flow, run: id })
+    }))
+  const ended = yield* Effect.either(listing)
+  if (Either.isRight(ended)) return { runs }
+  if (ended.left._tag !== "CommandError") return yield* ended.left
+  return {
+    runs,
+    cut: failure(`the server lists only the newest ${longestPage} runs, and they do not reach back to --since`, [
+      "the sum is at least that: earlier runs of the period are missing"
+    ])
+  }
+})
+
 /** The runs to add up, checked before anything is sent. */
-const chosen = Effect.fnUntraced(function*(input: Input) {
+const chosen: (input: Input, period: Values.Period | undefined) => Effect.Effect<
+  Chosen,
+  CallError | CommandError | UsageError,
+  History | RunService | Terminal
+> = Effect.fnUntraced(function*(input, period) {
   const terminal = yield* Terminal
   const ids = yield* Effect.forEach(new Set(input.runs), Values.executionId)
-  const since = yield* Values.when(input.since, Values.since)
   const flow = Option.getOrUndefined(input.flow)
   if (flow !== undefined && ids.length > 0) {
-    if (since === undefined) return ids.map((run): RunOfFlow => ({ flow, run }))
+    if (period === undefined) return { runs: ids.map((run) => ({ flow, run })) }
     return yield* wrong("give --since or run ids, not both")
   }
   const history = yield* History
-  if (flow === undefined && since !== undefined && history.isKept) {
+  if (flow === undefined && period !== undefined && history.isKept) {
     yield* terminal.note(
       "without a flow, only runs that this machine has seen are counted"
     )
-    return (yield* history.runs).filter(({ at }) => at >= since)
+    return { runs: (yield* history.runs).filter(({ at }) => at >= period.since && at < period.until) }
   }
   const isRun = Values.isUuid(flow) || (yield* history.runs).some(({ run }) => run === flow)
-  if (flow === undefined || isRun) return [yield* runOf(input.flow, Option.none())]
+  if (flow === undefined || isRun) return { runs: [yield* runOf(input.flow, Option.none())] }
   const flowId = yield* flowIdOf(flow, input)
-  const limit = since === undefined ? longestPage : undefined
-  const runs = yield* Stream.runCollect(listed({ flowId, limit, since }))
-  if (runs.length === limit) yield* terminal.note(`the newest ${limit} runs: --since adds up all runs since a time`)
-  return [...runs].map(({ id }): RunOfFlow => ({ flow, run: id }))
+  if (period !== undefined) return yield* ofPeriod(flow, flowId, period)
+  const runs = yield* Stream.runCollect(listed({ flowId, limit: longestPage, since: undefined }))
+  if (runs.length === longestPage) {
+    yield* terminal.note(`the newest ${longestPage} runs: --since adds up all runs since a time`)
+  }
+  return { runs: [...runs].map(({ id }) => ({ flow, run: id })) }
 })
 
-const handle = Effect.fnUntraced(function*(input: Input) {
+const add = Effect.fnUntraced(function*(input: Input, period: Values.Period | undefined) {
   const terminal = yield* Terminal
   const { cost } = yield* RunService
+  const { cut, runs: all } = yield* chosen(input, period)
   const [failed, runs] = yield* Effect.partition(
-    yield* chosen(input),
+    all,
     ({ flow, run }) =>
       Effect.mapError(cost(flow, run), (error) => ({ executionId: run, code: exitCodeOf(error, "reads"), error })),
     { concurrency }
   )
   const sum = Trace.sumTotals(runs)
-  // the cost of a run that cannot be read is unknown, too
-  const total = { ...sum, unknownCosts: sum.unknownCosts + failed.length }
+  // the costs of runs that cannot be read, or are not listed, are unknown, too
+  const total = { ...sum, unknownCosts: sum.unknownCosts + failed.length + (cut === undefined ? 0 : 1) }
 
   if (input.json) {
     yield* terminal.write(jsonLine({
@@ -115,18 +149,27 @@ const handle = Effect.fnUntraced(function*(input: Input) {
       total: { ...jsonOf(total), isKnown: total.unknownCosts === 0 },
       failed: failed.map(({ code, error, executionId }) => ({ executionId, code, message: withoutMethod(error) }))
     }))
-  } else if (runs.length > 0) yield* terminal.write(textOf(runs, total))
+  } else if (runs.length > 0) yield* terminal.write(textOf(runs, total, cut !== undefined))
   else if (failed.length === 0) yield* terminal.note("no runs")
 
   const [first] = failed
-  if (first === undefined) return
+  if (first === undefined) return yield* cut ?? Effect.void
   const count = runs.length + failed.length
-  if (count === 1) return yield* toCommandError(first.error, "reads", input)
+  if (count === 1 && cut === undefined) return yield* toCommandError(first.error, "reads", input)
   return yield* new CommandError({
-    code: worst(failed.map(({ code }) => code)),
+    code: worst([...failed.map(({ code }) => code), ...cut === undefined ? [] : [exitCodes.failed]]),
     message: `${failed.length} of ${counted(count, "run")} could not be read`,
-    advice: failed.map(({ error, executionId }) => `${executionId}: ${withoutMethod(error)}`)
+    advice: [
+      ...failed.map(({ error, executionId }) => `${executionId}: ${withoutMethod(error)}`),
+      ...cut === undefined ? [] : [cut.message, ...cut.advice ?? []]
+    ]
   })
-}, (effect, input) => Effect.provide(effect, services(input)))
+})
+
+const handle = (input: Input) =>
+  Effect.flatMap(
+    Values.period(input.since, input.until),
+    (period) => Effect.provide(add(input, period), services(input))
+  )
 
 export const command = leaf("cost", "Add up the cost and duration of runs.", config, handle)
