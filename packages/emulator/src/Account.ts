@@ -15,7 +15,8 @@ import { CaptureMode, FlowDuration, Money } from "./Flow.js"
 export const Slug = (what: string): Schema.Schema<string> =>
   Schema.String.pipe(
     Schema.pattern(/^[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?$/, {
-      message: () => `expected ${what} of lower-case letters, digits and hyphens, at most 50`
+      message: () => `expected ${what} of lower-case letters, digits and hyphens, at most 50`,
+      description: `${what} of lower-case letters, digits and hyphens, at most 50`
     })
   )
 

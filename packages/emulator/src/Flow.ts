@@ -410,7 +410,7 @@ export const FileFlow = Schema.Struct({
   steps: Schema.Array(FileStep),
   versions: Schema.optional(
     Schema.Record({
-      key: Schema.String.pipe(Schema.pattern(/^[1-9]\d{0,5}$/, { message: () => "expected a version number from 1" })),
+      key: Schema.String.pipe(Schema.pattern(/^[1-9]\d{0,5}$/, { description: "a version number from 1" })),
       value: FileVersion
     })
   )

@@ -114,7 +114,13 @@ describe("FlowFile", () => {
       "a version that is no number",
       file({ versions: { one: { steps: [] } } }),
       "flows[0].versions.one",
-      /did you mean flows?/
+      /one: expected: a version number from 1$/
+    ],
+    [
+      "a name of an organisation that is none",
+      file({}, { organisations: { "Acme Ltd": {} } }),
+      "organisations.Acme Ltd",
+      /Ltd: expected: an organisation of lower-case letters/
     ],
     ["a key of another kind", file({}, { keys: [{ key: "sk_1", org: "a", project: "b" }] }), "keys[0].key", /nk_/],
     [

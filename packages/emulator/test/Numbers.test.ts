@@ -45,7 +45,7 @@ describe("the numbers of accounts and flows", () => {
         ...wrongTimes.map((per) =>
           [{ keys: [{ ...key, rateLimit: { requests: 1, per } }] }, "keys[0].rateLimit.per"] as const
         ),
-        ...[NaN, -1, Infinity, 1.5].map((rate) => [{ faults: [{ rate, faults: ["503"] }] }, "faults"] as const)
+        ...[NaN, -1, Infinity, 1.5].map((rate) => [{ faults: [{ rate, faults: ["503"] }] }, "faults[0].rate"] as const)
       ]
       for (const [options, path] of rows) {
         const error = yield* Effect.flip(Effect.scoped(Layer.build(layer(any(options)))))
@@ -89,6 +89,7 @@ describe("the numbers of an emulator", () => {
       }))
       assert.instanceOf(rejected, EmulatorError)
       const nth = { match: { nth: 0.5 }, script: ["503"] } as const
-      assert.deepInclude(yield* Effect.flip(Effect.scoped(Layer.build(layer({ faults: [nth] })))), { path: "faults" })
+      const wrong = yield* Effect.flip(Effect.scoped(Layer.build(layer({ faults: [nth] }))))
+      assert.strictEqual(wrong.path, "faults[0].match.nth")
     }))
 })

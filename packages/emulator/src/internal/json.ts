@@ -120,7 +120,7 @@ const named = (path: ReadonlyArray<PropertyKey>, message: string): string => {
   const [, names] = /^is unexpected, expected: (".*")$/.exec(message) ?? []
   return names === undefined
     // an optional field may be undefined, which JSON cannot be
-    ? message.replace(" | undefined,", ",")
+    ? message.replace(" | undefined,", ",").replace(/^is unexpected, /, "")
     : unknownName(String(path.at(-1)), names.split(" | ").map((name) => name.slice(1, -1)))
 }
 
