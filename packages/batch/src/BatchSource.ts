@@ -5,6 +5,7 @@
  */
 import { isCount, misnamed, type Names } from "@effect-noukai/sdk/kit/names"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import { basename } from "node:path"
 import { BatchSourceError } from "./BatchError.js"
@@ -65,8 +66,12 @@ export interface CsvOptions {
  * @category constructors
  */
 export const fromStream = <Row, E, R>(stream: Stream.Stream<Row, E, R>): BatchSource<Row, E, R> => ({
-  rows: Stream.mapAccum(stream, 0, (no, value) => [no + 1, { _tag: "Row", at: `row ${no + 1}`, value } as const])
+  rows: Predicate.hasProperty(stream, Stream.StreamTypeId)
+    ? Stream.mapAccum(stream, 0, (no, value) => [no + 1, { _tag: "Row", at: `row ${no + 1}`, value } as const])
+    : wrong("the rows", "they must be a stream")
 })
+
+const wrong = (source: string, reason: string) => Stream.fail(new BatchSourceError({ source, reason }))
 
 /**
  * Rows of an iterable.
@@ -75,7 +80,9 @@ export const fromStream = <Row, E, R>(stream: Stream.Stream<Row, E, R>): BatchSo
  * @category constructors
  */
 export const fromIterable: <Row>(rows: Iterable<Row>) => BatchSource<Row> = (rows) =>
-  fromStream(Stream.suspend(() => Stream.fromIteratorSucceed(each(rows), rowsAtOnce)))
+  Predicate.isIterable(rows)
+    ? fromStream(Stream.suspend(() => Stream.fromIteratorSucceed(each(rows), rowsAtOnce)))
+    : { rows: wrong("the rows", "they must be an iterable, such as a list") }
 
 function* each<Row>(rows: Iterable<Row>) {
   yield* rows
@@ -86,6 +93,33 @@ const rowsAtOnce = 16
 
 const defaultMaxBytes = 16 * 1024 * 1024
 
+const bytes = {
+  fits: (value: unknown) => isCount(value, 1),
+  rule: "must be a whole number of at least 1"
+}
+
+const rules = {
+  maxLineBytes: bytes,
+  maxRecordBytes: bytes,
+  columns: {
+    fits: (value: unknown) => Array.isArray(value) && value.every(Predicate.isString),
+    rule: "must be a list of names"
+  },
+  delimiter: { fits: Predicate.isString, rule: "must be a text" }
+}
+
+/** The rows of a file. */
+const ofFile = <Row>(
+  path: string,
+  rows: (
+    bytes: Stream.Stream<Uint8Array, BatchSourceError>,
+    place: Place
+  ) => Stream.Stream<SourceRow<Row>, BatchSourceError>
+): BatchSource<Row> =>
+  Predicate.isString(path)
+    ? { name: path, rows: rows(fileBytes(path), { name: basename(path), source: path }) }
+    : { rows: wrong("the file", "its path must be a text") }
+
 /** Rows by the options that a caller gave. Fails if one of them is unknown. */
 const rowsBy = <A extends object, Row, E, R>(
   { source }: Place,
@@ -95,9 +129,9 @@ const rowsBy = <A extends object, Row, E, R>(
 ): Stream.Stream<Row, E | BatchSourceError, R> =>
   Stream.suspend((): Stream.Stream<Row, E | BatchSourceError, R> => {
     const found = misnamed("options", options, names) ?? Object.entries(options).flatMap(([field, value]) =>
-      !/^max.*Bytes$/.test(field) || value === undefined || isCount(value, 1)
+      value === undefined || rules[field as keyof typeof rules].fits(value)
         ? []
-        : [{ field, reason: `must be a whole number of at least 1, not ${String(value)}` }]
+        : [{ field, reason: rules[field as keyof typeof rules].rule }]
     )[0]
     return found === undefined
       ? rows(options)
@@ -162,10 +196,8 @@ export const fromJsonlBytes = <E, R>(
  * @since 0.1.0
  * @category constructors
  */
-export const fromJsonl = (path: string, options?: JsonlOptions): BatchSource<unknown> => ({
-  name: path,
-  rows: jsonlRows(fileBytes(path), { name: basename(path), source: path }, options)
-})
+export const fromJsonl = (path: string, options?: JsonlOptions): BatchSource<unknown> =>
+  ofFile(path, (bytes, place) => jsonlRows(bytes, place, options))
 
 /**
  * Rows of bytes that are CSV in UTF-8, such as the standard input. `name` appears in the places of the rows and in
@@ -202,7 +234,5 @@ export const fromCsvBytes = <E, R>(
  * @since 0.1.0
  * @category constructors
  */
-export const fromCsv = (path: string, options?: CsvOptions): BatchSource<CsvRow> => ({
-  name: path,
-  rows: csvRows(fileBytes(path), { name: basename(path), source: path }, options)
-})
+export const fromCsv = (path: string, options?: CsvOptions): BatchSource<CsvRow> =>
+  ofFile(path, (bytes, place) => csvRows(bytes, place, options))

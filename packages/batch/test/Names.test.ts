@@ -45,7 +45,9 @@ const batch = echoing("names")
 
 const rows = Stream.empty
 
-const side = { ledger: BatchStore.layerFile("none.ledger") }
+const store = BatchStore.layerFile("none.ledger")
+
+const side = { ledger: store }
 
 const effects: ReadonlyArray<
   readonly [name: string, call: () => Effect.Effect<unknown, unknown, unknown>, field: string, meant: string]
@@ -105,6 +107,66 @@ const effects: ReadonlyArray<
     "maxConnection",
     "maxConnections"
   ]
+]
+
+const list = [{ id: "1" }, { id: "2" }]
+
+/** Values of another kind than the one of an argument, and the argument that the error names. */
+const others: ReadonlyArray<
+  readonly [name: string, call: () => Effect.Effect<unknown, unknown, unknown>, words: string]
+> = [
+  ...[undefined, null, list, {}, "rows.jsonl", Stream.make(...list), Promise.resolve(list)].flatMap((value) => [
+    ["the source of run", () => Batch.run(batch, any(value)), "source must be made by BatchSource"] as const,
+    ["the source of plan", () => Batch.plan(batch, any(value)), "source must be made by BatchSource"] as const
+  ]),
+  ...[undefined, null, {}, { id: "a" }, "names"].flatMap((value) => [
+    ["the batch of run", () => Batch.run(any(value), numbered(2)), "batch must be made by Batch.make"] as const,
+    ["the batch of plan", () => Batch.plan(any(value), numbered(2)), "batch must be made by Batch.make"] as const
+  ]),
+  ...["failed", ["failed"], 1, new Map()].flatMap((select) => [
+    ["the selection of run", () => Batch.run(batch, numbered(2), any({ select })), "select must be an object"] as const,
+    [
+      "the selection of retry",
+      () => Batch.retry("names", any({ only: "done", acceptDoubleRuns: true, select })),
+      "select must be an object"
+    ] as const
+  ]),
+  ["rows", () => Batch.plan(batch, BatchSource.fromIterable(any(Promise.resolve([])))), "must be an iterable"],
+  ["a stream", () => Batch.plan(batch, BatchSource.fromStream(any(list))), "must be a stream"],
+  ["a path", () => Batch.plan(batch, any(BatchSource.fromJsonl(any(undefined)))), "path must be a text"],
+  ["a path", () => Batch.plan(batch, any(BatchSource.fromCsv(any(new URL("file:///a.csv"))))), "path must be a text"],
+  [
+    "columns",
+    () => Batch.plan(batch, any(BatchSource.fromCsv("a.csv", any({ columns: "id" })))),
+    "columns must be a list of names"
+  ],
+  [
+    "columns",
+    () => Batch.plan(batch, any(BatchSource.fromCsv("a.csv", any({ columns: [1] })))),
+    "columns must be a list of names"
+  ],
+  [
+    "a delimiter",
+    () => Batch.plan(batch, any(BatchSource.fromCsv("a.csv", any({ delimiter: /;/ })))),
+    "delimiter must be a text"
+  ],
+  ["a ledger", () => Effect.provide(Batch.list(), BatchStore.layerFile(any(undefined))), "it is not a file"],
+  ["the batch of results", () => Stream.runDrain(Batch.results(any({ id: "names" }))), "made by Batch.make"],
+  ["the batch of resultsOf", () => Batch.resultsOf(any(undefined), []), "made by Batch.make"],
+  ["keys", () => Batch.resultsOf("names", any("a")), "keys must be a list of texts"],
+  ["keys", () => Batch.resultsOf("names", any([1])), "keys must be a list of texts"],
+  ["a row", () => Batch.session("names", any("a")), "row must be a row of Batch.results"],
+  ["a pattern", () => Stream.runDrain(Batch.numbers("names", any(/a/))), "pattern must be a text"],
+  ["a state", () => Stream.runDrain(Batch.numbers("names", "*", any("faild"))), "state must be the state of a row"],
+  ["a prefix", () => Batch.list(any(1)), "prefix must be a text"],
+  ["a side", () => Stream.runDrain(Batch.diff(any(undefined), { ledger: store })), "ledger must be a layer"],
+  [
+    "a side",
+    () => Stream.runDrain(Batch.diff({ ledger: any("a.ledger") }, { ledger: store })),
+    "ledger must be a layer"
+  ],
+  ["evidence", () => Batch.settle("names", any("a")), "evidence must be a list of evidence"],
+  ["evidence", () => Batch.settle("names", any([{}])), "evidence must be a list of evidence"]
 ]
 
 const promised = () => ({
@@ -179,4 +241,18 @@ describe("a misspelt option", () => {
       "its target has verson, which is not an option: did you mean version?"
     )
   })
+})
+
+describe("a value of another kind", () => {
+  for (const [name, call, words] of others) {
+    it(`for ${name} is refused before anything is sent: ${words}`, async () => {
+      emulator.reset()
+      const exit = await Effect.runPromiseExit(
+        Effect.provide(call() as Effect.Effect<unknown, unknown>, engine)
+      )
+      if (exit._tag !== "Failure" || exit.cause._tag !== "Fail") return assert.fail(String(exit))
+      assert.include(String(exit.cause.error), words)
+      assert.deepStrictEqual(emulator.ledger().requests, [])
+    })
+  }
 })

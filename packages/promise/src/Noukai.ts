@@ -11,6 +11,7 @@ import { openClient } from "./internal/client/openClient.js"
 import { promiseError } from "./internal/errors/promiseError.js"
 import { typedTarget } from "./internal/execute/typedTarget.js"
 import { waitAll } from "./internal/jobs/waitAll.js"
+import { refusal } from "./internal/options/reading.js"
 import type { Job, JobOutcome, WaitAllOptions } from "./Job.js"
 import type { NoukaiOptions } from "./NoukaiOptions.js"
 import type { NoukaiTransport } from "./NoukaiTransport.js"
@@ -107,7 +108,11 @@ export class Noukai {
    * client has no organisation and project.
    */
   flow(identifier: FlowIdentifier): Flow
-  flow(identifier: FlowIdentifier, schemas?: FlowSchemas<AnySchema, AnySchema>): object {
+  flow(identifier: FlowIdentifier, schemas?: FlowSchemas<AnySchema, AnySchema>, ...others: Array<unknown>): object {
+    // a run of production in place of another version would be paid for
+    if (others.some((other) => other !== undefined)) {
+      throw refusal("noukai.flow", "options", "are not taken after the schemas: pass the version with the call")
+    }
     const address = this.address(identifier)
     return new Flow(this.client, address, schemas === undefined ? address : typedTarget(address, schemas))
   }

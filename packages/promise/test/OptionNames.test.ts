@@ -179,6 +179,17 @@ describe("promise", () => {
     })
   }
 
+  it("refuses a version after the schemas of a flow, where it would run production", () => {
+    const schemas = { result: { "~standard": { version: 1, vendor: "a", validate: (value: unknown) => ({ value }) } } }
+    const noukai = client()
+    for (const given of [schemas, undefined]) {
+      assert.throws(
+        () => Reflect.apply(noukai.flow, noukai, ["a/b/c", given, { version: 1 }]),
+        /noukai\.flow: invalid options: .* pass the version with the call/
+      )
+    }
+  })
+
   it("knows a misspelt option of every input", () => {
     assert.sameMembers([...new Set(misspelt.map(([name]) => name))], Object.keys(inputs))
   })

@@ -11,6 +11,7 @@ import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import { hash } from "node:crypto"
 import { InvalidBatchError } from "../BatchError.js"
 import type { RowError } from "../BatchRow.js"
@@ -18,7 +19,7 @@ import type { SourceRow } from "../BatchSource.js"
 import type { BatchTools } from "./drive/executeRuns.js"
 import type { BatchIdentity, Operation } from "./ledger/batches.js"
 import type { PlannedRow } from "./ledger/planning.js"
-import { named } from "./names.js"
+import { fitting, named } from "./names.js"
 
 // named by the public types
 export const TypeId: unique symbol = Symbol.for("@effect-noukai/batch/Batch")
@@ -102,11 +103,25 @@ export interface Defined extends BatchIdentity {
   readonly addressOf: (flow: FlowRef<never>) => Either.Either<string, string>
 }
 
+/** Fails if a value was not made by {@link make}. */
+export const made = (method: string, batch: unknown): Effect.Effect<void, InvalidBatchError> =>
+  fitting(method, "batch", () => Predicate.hasProperty(batch, TypeId), "must be made by Batch.make")
+
+/** Fails if a value is not a source of rows. */
+export const isSource = (method: string, source: unknown): Effect.Effect<void, InvalidBatchError> =>
+  fitting(
+    method,
+    "source",
+    () => Predicate.hasProperty(source, "rows") && Predicate.hasProperty(source.rows, Stream.StreamTypeId),
+    "must be made by BatchSource, as BatchSource.fromIterable makes one of a list"
+  )
+
 /** The definition of a batch, checked. */
 export const defined = (method: string, definition: Definition): Effect.Effect<Defined, InvalidBatchError> =>
   Effect.gen(function*() {
-    const { flow, id, maxInputBytes, note, operation, version } = definition
+    yield* made(method, definition)
     yield* named(method, definition, names)
+    const { flow, id, maxInputBytes, note, operation, version } = definition
     const wrongId = idProblem(id)
     if (wrongId !== undefined) return yield* invalid(method, "id", wrongId)
     for (const field of ["key", "input"] as const) {

@@ -19,7 +19,7 @@ import * as Planning from "./ledger/planning.js"
 import * as Reading from "./ledger/reading.js"
 import { existing } from "./manage.js"
 import * as Money from "./money.js"
-import { named, sideNames } from "./names.js"
+import { fitting, named, sideNames } from "./names.js"
 
 const method = "Batch.diff"
 
@@ -38,8 +38,10 @@ interface Side {
   readonly batch: Batches.BatchRecord
 }
 
-const sideOf = <E, R>({ batch, ledger }: DiffSide<E, R>): Effect.Effect<Side, LedgerError | E, R | Scope.Scope> =>
+const sideOf = <E, R>(side: DiffSide<E, R>): Effect.Effect<Side, LedgerError | E, R | Scope.Scope> =>
   Effect.gen(function*() {
+    yield* fitting(method, "ledger", () => Layer.isLayer(side?.ledger), "must be a layer of BatchStore")
+    const { batch, ledger } = side
     const store = Context.get(yield* Layer.build(ledger), BatchStore)
     const id = batch ?? (yield* only(store))
     const [, record] = yield* Effect.provideService(existing(method, id), BatchStore, store)

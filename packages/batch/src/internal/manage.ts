@@ -1,7 +1,7 @@
 /** Reads and changes a batch in a ledger. */
 import { Flow } from "@effect-noukai/sdk"
 import { onceSession } from "@effect-noukai/sdk/FlowService"
-import { isCount } from "@effect-noukai/sdk/kit/names"
+import { isCount, isFields } from "@effect-noukai/sdk/kit/names"
 import { digitsOf, withDigits, withoutDigits } from "@effect-noukai/sdk/kit/plainJson"
 import * as Array_ from "effect/Array"
 import * as BigDecimal from "effect/BigDecimal"
@@ -9,14 +9,15 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
-import { type BatchStoreError, InvalidBatchError, type LedgerError } from "../BatchError.js"
+import { InvalidBatchError, type LedgerError } from "../BatchError.js"
 import type { RefusedRow, RowResult, RowState } from "../BatchRow.js"
 import type { BatchInfo, BatchStatus, PageOptions, Progress, ResultsOptions, RetryOptions } from "../BatchStatus.js"
 import { BatchStore } from "../BatchStore.js"
-import { type Definition, idProblem } from "./definition.js"
+import { type Definition, idProblem, made } from "./definition.js"
 import { onceKey } from "./drive/executeRuns.js"
 import { rowSession, versionOf } from "./drive/jobRuns.js"
 import * as Batches from "./ledger/batches.js"
@@ -24,8 +25,8 @@ import type { Ledger } from "./ledger/ledger.js"
 import * as Reading from "./ledger/reading.js"
 import * as Settling from "./ledger/settling.js"
 import * as Money from "./money.js"
-import { named, pageNames, resultsNames, retryNames } from "./names.js"
-import { selecting } from "./selection.js"
+import { fitting, named, pageNames, resultsNames, retryNames } from "./names.js"
+import { isState, selecting } from "./selection.js"
 
 /** The batch of an id, and the ledger that keeps it. */
 export const existing = Effect.fnUntraced(function*(method: string, id: string) {
@@ -196,6 +197,7 @@ export const results = (
     const method = "Batch.results"
     yield* named(method, options, resultsNames)
     const { after = 0, follow = false, order = "input", select, withInput = false } = options
+    if (typeof batch !== "string") yield* made(method, batch)
     const [id, read] = typeof batch === "string"
       ? [batch, (row: RowResult) => row] as const
       : [batch.id, reading(batch)] as const
@@ -214,7 +216,10 @@ export const results = (
 const aNumber = "must be a whole number of at least 0"
 
 export const resultsOf = Effect.fnUntraced(function*(batch: Definition | string, keys: ReadonlyArray<string>) {
-  const [ledger, record] = yield* existing("Batch.resultsOf", typeof batch === "string" ? batch : batch.id)
+  const method = "Batch.resultsOf"
+  if (typeof batch !== "string") yield* made(method, batch)
+  yield* fitting(method, "keys", () => Array.isArray(keys) && keys.every(Predicate.isString), "must be a list of texts")
+  const [ledger, record] = yield* existing(method, typeof batch === "string" ? batch : batch.id)
   const rows = yield* Reading.ofKeys(ledger, record, keys)
   if (typeof batch === "string") return rows
   const read = reading(batch)
@@ -261,18 +266,32 @@ export const sessionOf = (
     : onceSession(onceKey(name, { attempt, key }), flow, versionOf(version))
 
 export const session = (batch: string, row: Pick<RowResult, "attempt" | "flow" | "key" | "version">) =>
-  Effect.flatMap(existing("Batch.session", batch), ([, record]) => sessionOf(record, row))
+  fitting(
+    "Batch.session",
+    "row",
+    () => isFields(row) && Predicate.isString(row.key) && isCount(row.attempt, 1),
+    "must be a row of Batch.results"
+  ).pipe(
+    Effect.zipRight(existing("Batch.session", batch)),
+    Effect.flatMap(([, record]) => sessionOf(record, row))
+  )
 
 export const numbers = (batch: string, key: string, state?: RowState): Stream.Stream<number, LedgerError, BatchStore> =>
   Stream.unwrap(Effect.gen(function*() {
-    const isSelected = yield* selecting("Batch.numbers", { key })
-    const [ledger, { id }] = yield* existing("Batch.numbers", batch)
+    const method = "Batch.numbers"
+    yield* fitting(method, "pattern", () => Predicate.isString(key), "must be a text")
+    const isSelected = yield* selecting(method, { key })
+    yield* fitting(method, "state", () => state === undefined || isState(state), "must be the state of a row")
+    const [ledger, { id }] = yield* existing(method, batch)
     return Reading.numbers(ledger, id, key, ({ key }) => isSelected({ key, state: "done" }), state)
   }))
 
-export const list = (prefix = ""): Effect.Effect<ReadonlyArray<BatchInfo>, BatchStoreError, BatchStore> =>
+export const list = (prefix = ""): Effect.Effect<ReadonlyArray<BatchInfo>, LedgerError, BatchStore> =>
   Effect.map(
-    Effect.flatMap(BatchStore, (ledger) => Batches.beginning(ledger, prefix)),
+    Effect.zipRight(
+      fitting("Batch.list", "prefix", () => Predicate.isString(prefix), "must be a text"),
+      Effect.flatMap(BatchStore, (ledger) => Batches.beginning(ledger, prefix))
+    ),
     Array_.map(({ created_at, flow, name, note, version }) => ({
       batch: name,
       flow,

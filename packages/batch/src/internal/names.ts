@@ -1,5 +1,5 @@
 /** Refuses unknown options: a batch without an option that its caller wrote is another batch. */
-import { misnamed, type Names, type Table } from "@effect-noukai/sdk/kit/names"
+import { misnamed, type Names, type Table, unreadable } from "@effect-noukai/sdk/kit/names"
 import * as Effect from "effect/Effect"
 import { InvalidBatchError } from "../BatchError.js"
 import type {
@@ -31,6 +31,22 @@ export const misnamedError = (method: string, given: unknown, names: Table): Inv
 /** Fails if an input is not an object, has an unknown option, or a flag that is not one. */
 export const named = (method: string, given: unknown, names: Table): Effect.Effect<void, InvalidBatchError> =>
   Effect.suspend(() => misnamedError(method, given, names) ?? Effect.void)
+
+/** Fails if an input does not fit, or cannot be read. */
+export const fitting = (
+  method: string,
+  field: string,
+  fits: () => boolean,
+  rule: string
+): Effect.Effect<void, InvalidBatchError> =>
+  Effect.suspend(() => {
+    const refused = (reason: string) => new InvalidBatchError({ method, field, reason })
+    try {
+      return fits() ? Effect.void : refused(rule)
+    } catch {
+      return refused(unreadable)
+    }
+  })
 
 const selection: Names<RowSelection> = { key: true, state: true }
 

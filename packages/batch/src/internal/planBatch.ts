@@ -16,7 +16,7 @@ import type { RefusedRow, RowError } from "../BatchRow.js"
 import type { BatchSource, SourceRow } from "../BatchSource.js"
 import type { BatchPlan, PlanOptions } from "../BatchStatus.js"
 import { BatchStore } from "../BatchStore.js"
-import { type Defined, defined, type Definition, hashing, taking } from "./definition.js"
+import { type Defined, defined, type Definition, hashing, isSource, taking } from "./definition.js"
 import * as Batches from "./ledger/batches.js"
 import * as File from "./ledger/file.js"
 import { doing, failed, type Ledger, mostBytes } from "./ledger/ledger.js"
@@ -197,6 +197,7 @@ export const dry = <E, R>(
 ): Effect.Effect<BatchPlan, BatchError | E, BatchStore | R> =>
   Effect.scoped(Effect.gen(function*() {
     const given = yield* defined("Batch.plan", definition)
+    yield* isSource("Batch.plan", source)
     yield* named("Batch.plan", options, planNames)
     const isSelected = yield* selecting("Batch.plan", options.select, true)
     const ledger = yield* BatchStore

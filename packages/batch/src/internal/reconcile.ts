@@ -1,8 +1,10 @@
 /** The runs that a batch believes it ran, and rows that are settled by the evidence of the server. */
 import type { Evidence, Expected } from "@effect-noukai/report/Reconcile"
 import type { InvalidRequestError } from "@effect-noukai/sdk"
+import { isCount, isFields } from "@effect-noukai/sdk/kit/names"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import type { BatchLockedError, LedgerError } from "../BatchError.js"
 import type { RowAttempt } from "../BatchRow.js"
@@ -12,6 +14,7 @@ import { reservedAgain, runFailures } from "./ledger/limits.js"
 import * as Reading from "./ledger/reading.js"
 import { keepNumbers } from "./ledger/settling.js"
 import { existing, sessionOf } from "./manage.js"
+import { fitting } from "./names.js"
 
 /** The reports of known runs that no other read would change. */
 const lasting: ReadonlySet<string> = new Set(["AmbiguousRun", "Defect", "ResultNotStored", "UnexpectedResult"])
@@ -59,7 +62,16 @@ export const settle = (
   evidence: ReadonlyArray<Evidence>
 ): Effect.Effect<ReadonlyArray<string>, BatchLockedError | LedgerError, BatchStore> =>
   Effect.scoped(Effect.gen(function*() {
-    const [ledger, record] = yield* existing("Batch.settle", batch)
+    const method = "Batch.settle"
+    yield* fitting(
+      method,
+      "evidence",
+      () =>
+        Array.isArray(evidence) &&
+        evidence.every((one) => isFields(one) && Predicate.isString(one.key) && isCount(one.attempt, 1)),
+      "must be a list of evidence, as Reconcile finds it"
+    )
+    const [ledger, record] = yield* existing(method, batch)
     const { sql } = ledger
     yield* ledger.exclusive
     const items = evidence.map((one) => ({

@@ -13,7 +13,7 @@ import { InvalidBatchError } from "../BatchError.js"
 import type { BatchSource } from "../BatchSource.js"
 import type { BatchSummary, RunOptions } from "../BatchStatus.js"
 import { BatchStore } from "../BatchStore.js"
-import { defined, type Definition } from "./definition.js"
+import { defined, type Definition, isSource } from "./definition.js"
 import { join } from "./drive/batchDriver.js"
 import type { Part } from "./drive/driver.js"
 import { insisting } from "./drive/running.js"
@@ -173,6 +173,7 @@ export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E
     const engine = yield* BatchEngine
     const ledger = yield* BatchStore
     const identity = yield* defined(method, definition)
+    yield* isSource(method, source)
     yield* named(method, options, runNames)
     const settings = yield* settingsOf(options, engine.lanes)
     const stopWithin = yield* millis("stopWithin", options.stopWithin ?? 30_000)

@@ -1,4 +1,5 @@
 /** Which rows an operation is about. */
+import { isFields } from "@effect-noukai/sdk/kit/names"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -47,16 +48,19 @@ const fits = (parts: ReadonlyArray<Part>) => (text: string): boolean => {
   return parts.slice(part).every((one) => one === "*")
 }
 
-const isState = Schema.is(RowState)
+/** Whether a value is the state of a row. */
+export const isState: (state: unknown) => state is RowState = Schema.is(RowState)
 
 /** The rows of an option. `isOpen`: of those that are not settled. */
 export const selecting = (
   method: string,
-  { key, state }: RowSelection = {},
+  selection: RowSelection = {},
   isOpen = false
 ): Effect.Effect<IsSelected, InvalidBatchError> =>
   Effect.suspend(() => {
     const invalid = (reason: string) => new InvalidBatchError({ method, field: "select", reason })
+    if (!isFields(selection)) return invalid("must be an object such as { state: \"pending\" } or { key: \"essay *\" }")
+    const { key, state }: RowSelection = selection
     const keys = key === undefined ? undefined : Arr.ensure(key)
     const states = state === undefined ? undefined : Arr.ensure(state)
     if (keys?.some((one) => typeof one !== "string" || one === "") === true) {

@@ -1,6 +1,7 @@
 /** The input of a run, from flags and arguments. */
 import type { ExecuteOptions } from "@effect-noukai/sdk/Execution"
-import { flagOf, type Kind, kindOf, type SimpleOption } from "@effect-noukai/sdk/kit/runOptions"
+import type { Kind } from "@effect-noukai/sdk/kit/names"
+import { flagOf, kindOf, type SimpleOption } from "@effect-noukai/sdk/kit/runOptions"
 import * as Args from "@effect/cli/Args"
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"

@@ -23,8 +23,8 @@ const raise = (message: string): never => {
 }
 
 /** Why a name is not the path of a file: SQLite takes it for a database in memory, or for a URL. */
-const nameProblem = (path: string): string | undefined =>
-  path === "" || path === ":memory:"
+const nameProblem = (path: unknown): string | undefined =>
+  typeof path !== "string" || path === "" || path === ":memory:"
     ? "it is not a file: name a file, such as \"grades.ledger\""
     : /^file:/i.test(path)
     ? "it is a URL: give the path of the file"

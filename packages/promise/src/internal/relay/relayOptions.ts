@@ -1,11 +1,10 @@
 /** Checks the options of relay flows. */
-import { hint, isCount, misnamed, type Table } from "@effect-noukai/sdk/kit/names"
+import { hint, isCount, kindProblem, misnamed, type Table } from "@effect-noukai/sdk/kit/names"
 import {
   type FieldOf,
   fieldOf,
   forNames,
   kindOf,
-  kindProblem,
   plainRepeated,
   type SimpleOption,
   simpleOptions

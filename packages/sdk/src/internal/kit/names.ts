@@ -1,5 +1,5 @@
 /**
- * The checks of the names of options and of kinds of numbers, and the words that differ between the clients for Effect
+ * The checks of the names of options and of kinds of values, and the words that differ between the clients for Effect
  * and for Promises. They need no Effect.
  */
 
@@ -137,6 +137,17 @@ export const isNegativeTime = (input: unknown): boolean =>
 /** Whether a value is a finite number in a range. */
 export const isNumber = (value: unknown, minimum: number, maximum = Infinity): value is number =>
   typeof value === "number" && Number.isFinite(value) && value >= minimum && value <= maximum
+
+/** A text, true or false, an integer of at least 1, or one of some words. */
+export type Kind = "text" | "flag" | "count" | ReadonlyArray<string>
+
+/** The reason why a value is not of a kind. */
+export const kindProblem = (kind: Kind, value: unknown): string | undefined => {
+  if (kind === "text") return typeof value === "string" ? undefined : "must be a string"
+  if (kind === "flag") return typeof value === "boolean" ? undefined : "must be true or false"
+  if (kind === "count") return isCount(value, 1) ? undefined : "must be an integer of at least 1"
+  return kind.some((word) => word === value) ? undefined : `must be ${kind.map((word) => `"${word}"`).join(" or ")}`
+}
 
 /**
  * Returns the options of a pure function. The `counts` must be whole numbers of at least 0, or `Infinity`. Throws a

@@ -5,7 +5,7 @@
  * @see docs/wire.md#execute
  */
 
-import { isCount } from "./names.js"
+import type { Kind } from "./names.js"
 
 /** An option of a run. */
 export interface RunOption {
@@ -24,9 +24,6 @@ export interface RunOption {
   /** The kind of its values: all that a package needs to check them, and to make a flag. Absent: it has its own checks. */
   readonly kind?: Kind
 }
-
-/** A text, true or false, an integer of at least 1, or one of some words. */
-export type Kind = "text" | "flag" | "count" | ReadonlyArray<string>
 
 /** The options, in the order in which they are sent. */
 export const runOptions = {
@@ -138,11 +135,3 @@ export const fieldOf = <N extends RunOptionName>(name: N): FieldOf<N> => {
 
 /** The flag of an option in a command, without its dashes. */
 export const flagOf = (name: SimpleOption): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-
-/** The reason why a value is not of a kind. */
-export const kindProblem = (kind: Kind, value: unknown): string | undefined => {
-  if (kind === "text") return typeof value === "string" ? undefined : "must be a string"
-  if (kind === "flag") return typeof value === "boolean" ? undefined : "must be true or false"
-  if (kind === "count") return isCount(value, 1) ? undefined : "must be an integer of at least 1"
-  return kind.some((word) => word === value) ? undefined : `must be ${kind.map((word) => `"${word}"`).join(" or ")}`
-}

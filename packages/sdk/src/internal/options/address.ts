@@ -221,11 +221,13 @@ const Proto = {
  * })
  * ```
  */
-export const make = <P = AnyParameters, A = unknown, PI = unknown, AI = unknown>(
+export const make: <P = AnyParameters, A = unknown, PI = unknown, AI = unknown>(
   ref: string | FlowAddress,
-  schemas: Schemas<P, A, PI, AI> = {}
-): Flow<P, A> => {
-  const made = schemasOf(schemas)
+  schemas?: Schemas<P, A, PI, AI>
+) => Flow<P, A> = (ref, schemas = {}, ...others: ReadonlyArray<unknown>) => {
+  const made = others.some((other) => other !== undefined)
+    ? { problem: problem("options", "are not taken after the schemas: pass the version with the call") }
+    : schemasOf(schemas)
   return Object.assign(Object.create(Proto), { ref, parameters: undefined, result: undefined, ...made })
 }
 

@@ -16,12 +16,10 @@ import { FlowCursor } from "../../FlowCursor.js"
 import { isOf } from "../core/json.js"
 import { type Problem, problem, type RefusalFacts } from "../core/makeError.js"
 import { checkStored } from "../kit/jsonProblem.js"
-import type { Names } from "../kit/names.js"
+import { type Kind, kindProblem, type Names } from "../kit/names.js"
 import {
   forNames,
-  type Kind,
   kindOf,
-  kindProblem,
   queuedFields,
   type QueuedOption,
   queuedOptions,
