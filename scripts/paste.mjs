@@ -93,7 +93,7 @@ const openShell = (name, cwd, env) => {
     /** Runs a block, and returns its output. */
     paste: async (block) => {
       output = ""
-      child.stdin.write(`${block}\necho PASTED\n`)
+      child.stdin.write(`${block}\nprintf '\\nPASTED\\n'\n`)
       while (!/^PASTED$/m.test(output)) {
         if (child.exitCode !== null) throw new Error(`the shell ended:\n${output}`)
         await new Promise((resolve) => {

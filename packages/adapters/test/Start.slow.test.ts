@@ -5,7 +5,7 @@ import { once } from "node:events"
 import { createServer } from "node:net"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
-import { assert, expect, it } from "vitest"
+import { assert, expect, it, onTestFinished } from "vitest"
 
 const freePort = async (): Promise<number> => {
   const server = createServer().listen(0)
@@ -42,6 +42,7 @@ it("answers the request in flight after SIGTERM, and ends", async () => {
     },
     stdio: ["ignore", "pipe", "inherit"]
   })
+  onTestFinished(() => void child.kill("SIGKILL"))
   const ended = once(child, "exit")
   await once(createInterface({ input: child.stdout }), "line")
 

@@ -11,7 +11,8 @@ const mend = () => {
     item.removeAttribute("role")
     item.removeAttribute("tabindex")
   }
-  globalThis.document.querySelector(".DocSearch-Button")?.removeAttribute("aria-label")
+  const search = globalThis.document.querySelector(".DocSearch-Button")
+  search?.setAttribute("aria-label", search.innerText.trim().replace(/\s+/g, " ") || "Search")
 }
 
 const notFound = () =>
