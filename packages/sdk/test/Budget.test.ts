@@ -52,6 +52,12 @@ const dear: EmulatedFlow = {
   ]
 }
 
+/** A loop, whose events tell no cost: only the end of its run does. */
+const looping: EmulatedFlow = {
+  ref: "acme/test/looping",
+  steps: [{ kind: "loop", id: "all", times: 3, steps: [{ kind: "template", id: "a", output: 1, costUsd: "0.1" }] }]
+}
+
 const slow: EmulatedFlow = {
   ref: "acme/test/slow",
   steps: [
@@ -82,7 +88,7 @@ const off: EmulatedFlow = {
 const world = Layer.provideMerge(
   Noukai.layerServices,
   Emulator.layer({
-    flows: [cheap, dear, slow, asking, failing, off],
+    flows: [cheap, dear, slow, looping, asking, failing, off],
     organisations: { acme: { capture: "full" } },
     config: { maxRetries: 0 }
   })
@@ -338,6 +344,25 @@ describe("a cost that is not known", () => {
         assert.strictEqual((yield* ledger).billedUsd, "0.8")
       }).pipe(Effect.provide(world))
   )
+
+  it.scoped("is at least the total that the end of a run told, where no event and no trace tells it", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const emulator = yield* Emulator
+      yield* emulator.addFaults({ match: { endpoint: "trace" }, script: ["403"], repeat: true })
+      const calls = [
+        flows.execute("acme/test/looping", { message }),
+        Stream.runDrain(flows.events("acme/test/looping", { message })),
+        Stream.runDrain(flows.steps("acme/test/looping", { message }))
+      ]
+      for (const call of calls) {
+        const budget = yield* Budget.make({ limitUsd: "0.50", perRun: "0.01" })
+        const before = (yield* ledger).runsStarted
+        for (let n = 0; n < 20; n++) yield* Effect.ignore(call.pipe(Budget.within(budget)))
+        assert.strictEqual((yield* ledger).runsStarted - before, 2)
+        assert.deepStrictEqual(yield* amounts(budget), ["0", "0.6", "-0.1"])
+      }
+    }).pipe(Effect.provide(world)))
 
   it.scoped("counts each told cost at once, also of a run that is left, and stops the run that has no more room", () =>
     Effect.gen(function*() {

@@ -85,6 +85,8 @@ export class RunCosts {
   /** The costs of the run before this call. */
   private before = nothing
   private hasBegun = false
+  /** Whether another call began the run. */
+  private isContinued = false
   private hold: Hold | undefined
 
   private constructor(private readonly call: CostedCall, private readonly ledgers: ReadonlyArray<Ledger>) {
@@ -100,8 +102,21 @@ export class RunCosts {
   /** Adds the cost of a step that has completed. It counts at once: nobody may ever be able to read the trace of the run. */
   add(costUsd: string | undefined): void {
     const cost = costUsd === undefined ? undefined : Cost.parseCost(costUsd)
-    if (cost === undefined) return
-    this.told = Cost.addCost(this.told ?? Cost.noCost, cost)
+    if (cost !== undefined) this.tell(Cost.addCost(this.told ?? Cost.noCost, cost))
+  }
+
+  /**
+   * Takes the total that the end of a run told: the events of a loop tell no costs. The costs of a run that other calls
+   * began count there, unless a trace has told them apart.
+   */
+  total(costUsd: unknown): void {
+    const cost = typeof costUsd === "string" ? Cost.parseCost(costUsd) : undefined
+    if (cost === undefined || (this.isContinued && this.seen === undefined)) return
+    this.tell(larger(this.told ?? Cost.noCost, Cost.subtractCost(cost, this.before.ended)))
+  }
+
+  private tell(told: Cost.Decimal): void {
+    this.told = told
     this.hold?.keep(Cost.subtractCost(this.known, this.before.all))
   }
 
@@ -146,7 +161,10 @@ export class RunCosts {
   ): Effect.Effect<void, Errors.BudgetExceededError | Errors.InvalidRequestError> | undefined {
     const { call: { addressText: flow, method }, ledgers, limit } = this
     // a limit has read the trace of a run that goes on
-    if (!this.hasBegun && executionId !== undefined) this.before = this.seen ?? nothing
+    if (!this.hasBegun && executionId !== undefined) {
+      this.before = this.seen ?? nothing
+      this.isContinued = true
+    }
     this.hasBegun = true
     if (ledgers.length === 0) return undefined
     return Effect.gen(this, function*() {

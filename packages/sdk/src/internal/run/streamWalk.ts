@@ -226,6 +226,7 @@ export class StreamWalk<E, R> {
       spans?.stepCompleted(delivered?.type === "step_completed" ? delivered : unknownFacts)
       if (delivered !== undefined) this.costs?.add(event.costUsd ?? undefined)
     }
+    if (event.type === "flow_completed") this.costs?.total(event.summary?.costUsd)
     if (delivered !== undefined) this.emit(delivered)
     return after.end === undefined ? undefined : this.endOfResponse(event, after.end)
   }
