@@ -1,4 +1,4 @@
-import { type CallError, FlowService } from "@effect-noukai/sdk"
+import { FlowService, type NoukaiError } from "@effect-noukai/sdk"
 import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "@effect/platform"
 import { Effect, Layer, Schema } from "effect"
 
@@ -16,7 +16,7 @@ export class TooSlow
   extends Schema.TaggedError<TooSlow>()("TooSlow", run, HttpApiSchema.annotations({ status: 504 }))
 {}
 
-const fromError = (error: CallError): Busy | Broken | TooSlow => {
+export const fromError = (error: NoukaiError): Busy | Broken | TooSlow => {
   switch (error._tag) {
     case "RateLimitError":
       return new Busy({ retryAfter: error.retryAfter })

@@ -1,4 +1,4 @@
-import { type CallError, FlowEvent } from "@effect-noukai/sdk"
+import { FlowEvent, type NoukaiError } from "@effect-noukai/sdk"
 import { Schema } from "effect"
 
 /** Where a run ends without an event of its own: the tag of the error, and the run if there is one. */
@@ -16,6 +16,10 @@ export type RunEvent = typeof RunEvent.Type
 export const RunEventLine = Schema.parseJson(RunEvent)
 
 /** The message of an error is for the log. */
-export const fromError = ({ _tag, executionId }: CallError): RunEvent => ({ type: "failed", error: _tag, executionId })
+export const fromError = ({ _tag, executionId }: NoukaiError): RunEvent => ({
+  type: "failed",
+  error: _tag,
+  executionId
+})
 
 export const isLast = (event: RunEvent): boolean => event.type === "failed" || FlowEvent.isTerminal(event)

@@ -1,9 +1,9 @@
-import { type CallError, FlowService, isReplayError, type ReplayError } from "@effect-noukai/sdk"
+import { FlowService, isReplayError, type NoukaiError, type ReplayError } from "@effect-noukai/sdk"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { Effect, Schema } from "effect"
 
 /** The status that each error has for a caller of this server. An error that is new here does not compile. */
-const statuses: Record<Exclude<CallError, ReplayError>["_tag"], number> = {
+const statuses: Record<Exclude<NoukaiError, ReplayError>["_tag"], number> = {
   InvalidRequestError: 400,
   FlowNotFoundError: 404,
   RateLimitError: 429,
@@ -14,11 +14,16 @@ const statuses: Record<Exclude<CallError, ReplayError>["_tag"], number> = {
   APIConnectionError: 502,
   BudgetExceededError: 502,
   CostLimitError: 502,
+  ToolCallLimitError: 502,
+  ResultNotStoredError: 502, // as the next two, of a call that runs once per key
+  AmbiguousRunError: 502,
+  RunInProgressError: 503,
+  CassetteError: 500, // a recording of this server
   InsufficientCreditsError: 503,
   APITimeoutError: 504
 }
 
-export const toResponse = (error: CallError) =>
+export const toResponse = (error: NoukaiError) =>
   HttpServerResponse.json({ error: error._tag, executionId: error.executionId, isRetryable: error.isRetryable }, {
     status: isReplayError(error) ? 500 : statuses[error._tag],
     headers: error._tag === "RateLimitError" && error.retryAfter !== undefined

@@ -1,9 +1,9 @@
 /** The recipes of the guides, each over real HTTP against an emulator. */
 import { Emulator, type EmulatorLedger, samples } from "@effect-noukai/emulator"
-import { FlowService, Noukai } from "@effect-noukai/sdk"
+import { FlowService, Noukai, type NoukaiError } from "@effect-noukai/sdk"
 import { FetchHttpClient, FileSystem, HttpApiClient, HttpBody, HttpClient, HttpServer } from "@effect/platform"
 import { NodeFileSystem, NodeHttpServer } from "@effect/platform-node"
-import { assert, it } from "@effect/vitest"
+import { assert, expectTypeOf, it } from "@effect/vitest"
 import {
   Chunk,
   ConfigProvider,
@@ -24,13 +24,16 @@ import type { AddressInfo } from "node:net"
 import { bundledProgram } from "../../packages/sdk/test/support/bundledProgram.js"
 import { handler } from "../answering.js"
 import { exportRun } from "../exporting.js"
+import { gradeEach } from "../once.js"
 import { draw } from "../picture.js"
-import { AskApi, AskServer, Broken, Busy } from "../recipes/apiErrors.js"
+import { AskApi, AskServer, Broken, Busy, fromError } from "../recipes/apiErrors.js"
 import { collected } from "../recipes/collected.js"
 import { replayed } from "../recipes/replayErrors.js"
+import { fromError as eventOf } from "../recipes/runEvents.js"
 import { SseServer } from "../recipes/sse.js"
 import { watch } from "../recipes/sseClient.js"
-import { router } from "../recipes/statuses.js"
+import { router, toResponse } from "../recipes/statuses.js"
+import { withTools } from "../tools.js"
 
 const local = Layer.provideMerge(
   Noukai.layerServices,
@@ -103,6 +106,15 @@ it.scopedLive("run events: who leaves ends the stream of the flow", () =>
     yield* Fiber.interrupt(fiber)
     yield* until(({ connections }) => connections.some(({ closedBy }) => closedBy === "client"))
   }).pipe(Effect.provide(world)))
+
+it("statuses are known of every error of an operation", () => {
+  expectTypeOf(toResponse).parameter(0).toEqualTypeOf<NoukaiError>()
+  expectTypeOf(fromError).parameter(0).toEqualTypeOf<NoukaiError>()
+  expectTypeOf(eventOf).parameter(0).toEqualTypeOf<NoukaiError>()
+  // also where a toolkit is called, or the call runs once per key
+  expectTypeOf(Effect.catchAll(withTools, toResponse)).not.toBeNever()
+  expectTypeOf(Effect.catchAll(gradeEach([]), toResponse)).not.toBeNever()
+})
 
 it.scopedLive("statuses", () =>
   Effect.gen(function*() {

@@ -1,5 +1,16 @@
-import * as Platform from "@effect-noukai/adapters/platform"
-import { type CallError, type InvalidRequestError, Noukai, type NoukaiHttp } from "@effect-noukai/sdk"
+import type * as ErrorAnswer from "@effect-noukai/adapters/ErrorAnswer"
+import type * as Platform from "@effect-noukai/adapters/platform"
+import {
+  type CallError,
+  type FlowService,
+  type InvalidRequestError,
+  type JobService,
+  Noukai,
+  type NoukaiError,
+  type NoukaiHttp,
+  type ToolDeclaration,
+  Tools
+} from "@effect-noukai/sdk"
 import { type HttpApp, HttpServer, type HttpServerRequest, type HttpServerResponse } from "@effect/platform"
 import { Context, Effect, Layer, Option, type Scope } from "effect"
 import { expectTypeOf } from "vitest"
@@ -35,6 +46,19 @@ expectTypeOf(
 declare const failing: HttpApp.Default<NotFound | CallError, Users>
 expectTypeOf(Platform.errorHandler(failing)).toEqualTypeOf<HttpApp.Default<NotFound, Users>>()
 expectTypeOf(Platform.errorHandler(tested)).toEqualTypeOf<HttpApp.Default>()
+declare const failingAnyhow: HttpApp.Default<NotFound | NoukaiError, Users>
+expectTypeOf(Platform.errorHandler(failingAnyhow)).toEqualTypeOf<HttpApp.Default<NotFound, Users>>()
+
+// also those of tools and of calls that run once per key
+declare const flows: FlowService.Service
+declare const jobs: JobService.Service
+declare const declarations: ReadonlyArray<ToolDeclaration>
+expectTypeOf(Effect.all([
+  flows.execute("a/b/c", { tools: Tools.handle(declarations, () => Effect.succeed([])) }),
+  flows.executeOnce("key", "a/b/c", {}),
+  jobs.submitOnce("key", "a/b/c", {})
+])).toMatchTypeOf<Effect.Effect<unknown, NoukaiError>>()
+expectTypeOf<NoukaiError>().toMatchTypeOf<Parameters<typeof ErrorAnswer.fromError>[0]>()
 
 const relay = Platform.relay({
   flow: "a/b/c",

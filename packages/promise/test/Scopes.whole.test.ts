@@ -64,6 +64,21 @@ describe("traceScope", () => {
     assert.deepStrictEqual(replaying, { mode: "replay", sessionId: id })
   })
 
+  it("resolves with a failed run in a replay as it did live", async () => {
+    const call = () => noukai.flow("noukai/tests/failing").execute({ message: "hi" })
+    let live: unknown
+    const { sessionId } = await traceScope(async () => {
+      live = await call()
+      return { sessionId: currentSessionId() }
+    })
+    assert.deepInclude(live, { status: "failed", result: { code: "MODEL_DOWN", message: "no model" } })
+    const { runsStarted } = emulator.ledger()
+    vi.stubEnv("NOUKAI_REPLAY_ENABLED", "1")
+    const replayed = await traceScope(call, { replaySessionId: sessionId!, client: noukai })
+    assert.deepStrictEqual(JSON.parse(JSON.stringify(replayed)), JSON.parse(JSON.stringify(live)))
+    assert.strictEqual(emulator.ledger().runsStarted, runsStarted)
+  })
+
   it("many at once see only their own session", async () => {
     const ids = await Promise.all(Array.from({ length: many }, () =>
       traceScope(async () => {

@@ -410,7 +410,12 @@ describe("replays: results", () => {
           executionId: "ex-1",
           flow: "acme/test/a",
           isRetryable: false,
-          result: { code: "X", message: "no", extra: 1 }
+          result: { code: "X", message: "no", extra: 1 },
+          // as the error of a live run that ended as failed
+          status: "failed",
+          flowId: "fl_1",
+          blockCount: 2,
+          sessionId
         })
         const bare = yield* Effect.flip(flows.execute(flow("a"), {}))
         assert.strictEqual(bare._tag, "FlowExecutionError")

@@ -98,22 +98,27 @@ export const answerOf = (
   readonly end: { readonly gap: Gap }
 } => {
   const { completed, ending, execution: { executionId, flowId = "" } } = run
-  const blockCount = Math.max(1, completed.length)
   const events = endpoint === "step" ? eventsOf(run, from, isFirst) : undefined
   if (ending._tag === "completed") {
     const value = withDigits(
-      { status: "completed", result: ending.result, flowId, blockCount, executionId },
+      { status: "completed", result: ending.result, flowId, blockCount: Math.max(1, completed.length), executionId },
       digitsIn([["result", ending.digits]])
     )
     return events === undefined ? { value } : { events, end: "done" }
   }
   if (ending._tag === "failed") {
-    const { code, detail = "the recording does not say why" } = problemOf(ending.error)
     const { digits, error: result, stepId } = ending
+    const digitsOfResult = digitsIn([["result", digits]])
+    if (events === undefined) {
+      // as the server answers; its count of blocks has the failed one
+      const blockCount = Math.max(1, completed.length + (stepId === undefined ? 0 : 1))
+      const ended = known({ status: "failed", result, flowId, blockCount, executionId, stepId })
+      return { value: withDigits(ended, digitsOfResult) }
+    }
+    const { code, detail = "the recording does not say why" } = problemOf(result)
     const facts = known({ method, flow, executionId, code, detail, stepId, result, isRetryable: false })
-    const error = withDigits(newError(FlowExecutionError, facts), digitsIn([["result", digits]]))
-    const end = { error: encodeError(error) }
-    return events === undefined ? end : { events, end }
+    const error = withDigits(newError(FlowExecutionError, facts), digitsOfResult)
+    return { events, end: { error: encodeError(error) } }
   }
   const reason = `${notEnded(stoodAt(run))}: it had not ended when the session was read, ${ending.reason}`
   const end = { gap: { reason, code: unfinishedRun } }

@@ -70,7 +70,10 @@ const failed = (
  */
 export const forwardThrough = (execute: Requests["execute"]): Requests["forward"] => (request) =>
   execute({ ...request, body: { trace: false, ...request.body } }).pipe(
-    Effect.map(({ raw, requestId: _, ...response }) => json(raw ?? response)),
+    // no server sends the step that failed
+    Effect.map(({ raw, requestId: _, ...response }) =>
+      json(raw ?? (response.status === "failed" ? Struct.omit(response, "stepId") : response))
+    ),
     Effect.catchAll(failed)
   )
 

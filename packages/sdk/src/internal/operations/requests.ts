@@ -107,7 +107,9 @@ export const ExecuteEnded = Schema.Struct({
   result: Schema.optional(Schema.Unknown),
   flowId: lenient(Schema.String),
   blockCount: lenient(Schema.Number),
-  executionId: lenient(Schema.String)
+  executionId: lenient(Schema.String),
+  /** The step that failed. Only a replayed session knows it. */
+  stepId: lenient(Schema.String)
 })
 
 /**

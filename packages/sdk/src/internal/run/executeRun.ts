@@ -250,7 +250,7 @@ const follow = <E, R>(run: Run<E, R>, { cursor, response, stepId }: WalkAnswer, 
     case "completed":
       return completed(run, response)
     case "failed":
-      return Effect.fail(runFailed(run, response, stepId))
+      return Effect.fail(runFailed(run, response, stepId ?? response.stepId))
     case "tool_calls_required":
       return paused(run, response, cursor, rounds)
   }
