@@ -1,5 +1,5 @@
 import type * as ErrorAnswer from "@effect-noukai/adapters/ErrorAnswer"
-import type * as Platform from "@effect-noukai/adapters/platform"
+import * as Platform from "@effect-noukai/adapters/platform"
 import {
   type CallError,
   type FlowService,
