@@ -2,7 +2,7 @@
 import { Flow, NoukaiConfig } from "@effect-noukai/sdk"
 import type { ExecuteOptions } from "@effect-noukai/sdk/Execution"
 import type { AnyParameters, FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
-import { misnamed, type Names } from "@effect-noukai/sdk/kit/names"
+import { isVersion, misnamed, type Names } from "@effect-noukai/sdk/kit/names"
 import { withoutDigits } from "@effect-noukai/sdk/kit/plainJson"
 import { forNames, type QueuedOption, rowOptions, unqueuedFields } from "@effect-noukai/sdk/kit/runOptions"
 import * as Effect from "effect/Effect"
@@ -76,9 +76,6 @@ const invalid = (method: string, field: string, reason: string) => new InvalidBa
 
 /** The longest id and key, in UTF-16 code units. */
 const longest = 1024
-
-const isVersion = (version: unknown): boolean =>
-  version === "production" || version === "draft" || (Number.isSafeInteger(version) && Number(version) >= 0)
 
 const names: Names<Definition> = {
   id: true,

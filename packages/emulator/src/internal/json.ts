@@ -1,6 +1,6 @@
 /** JSON from outside: its objects, its depth, its schemas and their mistakes. */
 import { unknownName } from "@effect-noukai/sdk/kit/names"
-import { digitsWithin, parseJson, restoreDigits, withoutDigits } from "@effect-noukai/sdk/kit/plainJson"
+import { digitsWithin, nestsTooDeep, parseJson, restoreDigits, withoutDigits } from "@effect-noukai/sdk/kit/plainJson"
 import * as Arr from "effect/Array"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
@@ -21,15 +21,6 @@ export const isObject = (value: unknown): value is JsonObject =>
 /** The levels that a value may have. Deeper values would overflow the stack of recursive code. */
 const maxDepth = 200
 
-const nestsTooDeep = (value: unknown): boolean => {
-  let level: ReadonlyArray<unknown> = [value]
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > maxDepth) return true
-    level = level.flatMap((one) => typeof one === "object" && one !== null ? Object.values(one) : [])
-  }
-  return false
-}
-
 const badBody = (msg: string, type: string): ApiError => invalid([{ loc: ["body"], msg, type }])
 
 /**
@@ -43,7 +34,7 @@ export const parseObject = (text: string): Either.Either<JsonObject, ApiError> =
     catch: () => badBody("body is not valid JSON", "value_error.jsondecode")
   }).pipe(
     Either.filterOrLeft(
-      (value) => !nestsTooDeep(value),
+      (value) => !nestsTooDeep(value, maxDepth),
       () => badBody("value is nested too deep", "value_error.depth")
     ),
     Either.filterOrLeft(isObject, () => badBody("value is not a valid dict", "type_error.dict"))
@@ -60,7 +51,7 @@ export const readSchema = <A, I>(
   const refuse = (value: unknown, message: string) =>
     ParseResult.parseError(new ParseResult.Type(schema.ast, value, message))
   return (value) => {
-    if (nestsTooDeep(value)) return Either.left(refuse(value, `nested deeper than ${maxDepth} levels`))
+    if (nestsTooDeep(value, maxDepth)) return Either.left(refuse(value, `nested deeper than ${maxDepth} levels`))
     const digits = digitsWithin(value)
     const decoded = Either.try({
       try: () => decode(withoutDigits(value)),

@@ -1,4 +1,5 @@
 /** Files of JSON or YAML, whose errors have the line. */
+import { maxDepth, nestsTooDeep } from "@effect-noukai/sdk/kit/plainJson"
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -7,7 +8,7 @@ import * as Schema from "effect/Schema"
 import { basename } from "node:path"
 import { type Document, isNode, LineCounter, parseDocument, type Tags } from "yaml"
 import { InvalidEvalError } from "../EvalError.js"
-import { line, maxDepth, messageOf, nestsTooDeep } from "./values.js"
+import { line, messageOf } from "./values.js"
 
 /** A path into a file. */
 export type Place = ReadonlyArray<PropertyKey>

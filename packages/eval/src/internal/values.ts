@@ -158,9 +158,6 @@ const sorted = (_: string, value: unknown): unknown =>
 /** JSON in which equal values have equal texts. */
 export const canonical = (value: unknown): string => JSON.stringify(value, sorted) ?? "null"
 
-/** The limit of nesting: far from the end of the stack of a recursive walk. */
-export const maxDepth = 512
-
 /** The first part of a value that JSON would write as another one, such as NaN as null. */
 export const notJson = (value: unknown): string | undefined => {
   const isLost = value === undefined || typeof value === "function" || typeof value === "symbol"
@@ -175,15 +172,6 @@ export const notJson = (value: unknown): string | undefined => {
     if (found !== undefined) return found
   }
   return undefined
-}
-
-/** Whether lists and objects are nested deeper than {@link maxDepth}. */
-export const nestsTooDeep = (value: unknown): boolean => {
-  let level: ReadonlyArray<unknown> = [value]
-  for (let depth = 0; depth <= maxDepth && level.length > 0; depth++) {
-    level = level.flatMap((one) => typeof one === "object" && one !== null ? Object.values(one) : [])
-  }
-  return level.length > 0
 }
 
 /** Whether two values are equal as JSON, ignoring the order of keys. */

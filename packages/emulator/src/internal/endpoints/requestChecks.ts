@@ -1,11 +1,10 @@
 /** Checks of a request beyond its JSON types: messages, attachments, tools, and the flow itself. */
+import { isUuid } from "@effect-noukai/sdk/kit/names"
 import * as Either from "effect/Either"
 import type { Json, Step } from "../../Flow.js"
 import { type ApiError, invalid, refuse, type ValidationIssue } from "../apiError.js"
 import type { Tree } from "../flow/flows.js"
 import { isObject, type JsonObject } from "../json.js"
-
-import { isUuid } from "../store/runs.js"
 
 type Check = Either.Either<void, ApiError>
 

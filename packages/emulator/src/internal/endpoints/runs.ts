@@ -4,6 +4,7 @@
  * @see docs/wire.md#runs
  * @see docs/wire.md#sessions
  */
+import { isUuid } from "@effect-noukai/sdk/kit/names"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { EmulatorRuns } from "../../EmulatorRuns.js"
@@ -16,7 +17,7 @@ import type { Route } from "../server/router.js"
 import type { State } from "../state.js"
 import type { Caller } from "../store/accounts.js"
 import { durationOf, type StepRecord } from "../store/history.js"
-import { isUuid, projectOf, type Run } from "../store/runs.js"
+import { projectOf, type Run } from "../store/runs.js"
 import * as Snapshots from "../store/snapshots.js"
 import { isTerminal } from "../wire/wireEvent.js"
 import { gone, mayKnow } from "./runRow.js"

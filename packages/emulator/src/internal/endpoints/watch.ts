@@ -1,11 +1,12 @@
 /** `GET /_emulator/runs` and `GET /_emulator/events`: the data of a page or command that watches the emulator. */
+import { isUuid } from "@effect-noukai/sdk/kit/names"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { type ApiError, coded } from "../apiError.js"
 import { json, type Reply } from "../server/endpoint.js"
 import type { State } from "../state.js"
 import type { Ledger, Moment } from "../store/ledger.js"
-import { isUuid, type Run, type RunStatus } from "../store/runs.js"
+import { type Run, type RunStatus } from "../store/runs.js"
 import type { WireEvent } from "../wire/wireEvent.js"
 
 const bad = (message: string): Either.Either<never, ApiError> => Either.left(coded(400, "BAD_REQUEST", message))

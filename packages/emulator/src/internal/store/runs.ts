@@ -2,6 +2,7 @@
  * The rows of runs. `/execute`, `/step` and `/jobs` write them, the run endpoints read them. Beyond the limits the
  * oldest are evicted, and remembered as evicted.
  */
+import { isUuid } from "@effect-noukai/sdk/kit/names"
 import type { RunEntry } from "../../EmulatorLedger.js"
 import type { CaptureMode, Json } from "../../Flow.js"
 import type { FlowSummary, Tree } from "../flow/flows.js"
@@ -205,10 +206,6 @@ const severalProjects = "several projects"
 
 /** The text by which projects are compared. */
 export const projectOf = ({ org, project }: Pick<FlowSummary, "org" | "project">): string => `${org}/${project}`
-
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-
-export const isUuid = (text: string): boolean => uuid.test(text)
 
 export const make = (limits: RunLimits, ids: Ids): Runs => {
   /** By number, from the oldest kept run on. */

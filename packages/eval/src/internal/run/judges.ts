@@ -10,6 +10,7 @@ import type { RowResult } from "@effect-noukai/batch/BatchRow"
 import type { BatchSource, SourceRow } from "@effect-noukai/batch/BatchSource"
 import type { BatchStore } from "@effect-noukai/batch/BatchStore"
 import type { FlowVersion } from "@effect-noukai/sdk/Flow"
+import { isVersion } from "@effect-noukai/sdk/kit/names"
 import { formatCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Chunk from "effect/Chunk"
@@ -32,7 +33,6 @@ import {
   doneBefore,
   isFixed,
   isOpen,
-  isVersion,
   rowsOf,
   type Session,
   versionForms,

@@ -3,7 +3,7 @@
 /** Plans, runs, scores and reports eval runs. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import { Flow, NoukaiConfig } from "@effect-noukai/sdk"
-import type { Names } from "@effect-noukai/sdk/kit/names"
+import { isVersion, type Names } from "@effect-noukai/sdk/kit/names"
 import { digitsOf, withDigits } from "@effect-noukai/sdk/kit/plainJson"
 import { formatCost, parseCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
@@ -42,7 +42,7 @@ const sideOf = Effect.fnUntraced(function*(method: string, field: string, { flow
   if (Predicate.isRecord(side)) yield* named(method, { [field]: side }, { [field]: sideNames })
   const given = Predicate.isRecord(side) ? side : { flow, version: side }
   const { version = "production" } = given
-  if (!Trials.isVersion(version)) {
+  if (!isVersion(version)) {
     return yield* invalid(method, field, `${Trials.versionForms}, not ${show(version)}`)
   }
   return { flow: yield* addressOf(method, field, given.flow), version: String(namedVersion(version)) }

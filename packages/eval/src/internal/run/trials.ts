@@ -40,10 +40,6 @@ interface EvalRow {
 export const versionOf = (version: string): FlowVersion =>
   version === "production" || version === "draft" ? version : Number(version)
 
-/** Whether a version can be one: 0 is the draft, as in every call. */
-export const isVersion = (version: unknown): boolean =>
-  version === "production" || version === "draft" || (Number.isSafeInteger(version) && Number(version) >= 0)
-
 /** The rule that a value breaks which is not a version. */
 export const versionForms = "must be \"production\", \"draft\" or the number of a version"
 

@@ -212,3 +212,12 @@ export const messageIn = (error: Error, terms: Terms): string => {
   const { [messageKey]: message } = error as { readonly [messageKey]?: (terms: Terms) => string }
   return message === undefined ? error.message : message.call(error, terms)
 }
+
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/** Whether a value is a UUID, in any case: the id of a session, and of a run of today's server. */
+export const isUuid = (u: unknown): u is string => typeof u === "string" && uuid.test(u)
+
+/** Whether a value names a version of a flow. 0 is the draft. */
+export const isVersion = (u: unknown): u is "production" | "draft" | number =>
+  u === "production" || u === "draft" || (typeof u === "number" && Number.isSafeInteger(u) && u >= 0)

@@ -211,10 +211,10 @@ export const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =
 /** The limit of nesting: deeper than any recording, and far from the end of the stack of a recursive walk. */
 export const maxDepth = 512
 
-/** Whether lists and objects are nested deeper than {@link maxDepth}, or without end. */
-export const nestsTooDeep = (value: unknown): boolean => {
+/** Whether lists and objects are nested deeper than so many levels, or without end. */
+export const nestsTooDeep = (value: unknown, levels: number = maxDepth): boolean => {
   let level: ReadonlyArray<unknown> = [value]
-  for (let depth = 0; depth <= maxDepth; depth++) {
+  for (let depth = 0; depth <= levels; depth++) {
     level = level.flatMap((one) => typeof one === "object" && one !== null ? Object.values(one) : [])
     if (level.length === 0) return false
   }

@@ -13,6 +13,7 @@ import { type InvalidRequestError, ReplayInvalidSessionError } from "../../Nouka
 import type { Budget } from "../core/cost.js"
 import { type AnyFiber, liveRandom, readFiber, withFiber } from "../core/fiber.js"
 import { invalid, newError, type RefusalFacts } from "../core/makeError.js"
+import { isUuid } from "../kit/names.js"
 import * as Address from "../options/address.js"
 import type { FlowRef, FlowVersion } from "../options/address.js"
 import { isHeaderValue } from "../options/headers.js"
@@ -212,14 +213,12 @@ export function resolveRun<A extends ScopedOptions>(
   })
 }
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-
 /**
  * Whether a value can be the id of a session: any UUID, in any case.
  *
  * @see docs/wire.md#sessions
  */
-export const isSessionId = (id: unknown): id is string => typeof id === "string" && uuid.test(id)
+export const isSessionId: (id: unknown) => id is string = isUuid
 
 export const isSameSession = (a: unknown, b: unknown): boolean =>
   typeof a === "string" && typeof b === "string" && a.toLowerCase() === b.toLowerCase()

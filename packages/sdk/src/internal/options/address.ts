@@ -127,10 +127,6 @@ export const versionPath = (version: FlowVersion): string =>
 
 export const versionForms = "must be \"production\", \"draft\" or an integer of at least 0"
 
-export const isVersion = (version: unknown): version is FlowVersion =>
-  version === "production" || version === "draft" ||
-  (typeof version === "number" && Number.isSafeInteger(version) && version >= 0)
-
 /** The version of a call. Absent: the production version; 0: the draft. */
 export const versionOf = (version: FlowVersion = "production"): FlowVersion => version === 0 ? "draft" : version
 

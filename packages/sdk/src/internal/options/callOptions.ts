@@ -11,8 +11,17 @@ import { checkPositiveAmount } from "../core/cost.js"
 import { amended, invalid, type Problem, problem, type RefusalFacts } from "../core/makeError.js"
 import { durationReason, toMillis } from "../core/time.js"
 import { checkJson } from "../kit/jsonProblem.js"
-import { isCount, isFields, misnamed, type Names, type Table, unknownName, unreadable } from "../kit/names.js"
-import { isVersion, versionForms } from "./address.js"
+import {
+  isCount,
+  isFields,
+  isVersion,
+  misnamed,
+  type Names,
+  type Table,
+  unknownName,
+  unreadable
+} from "../kit/names.js"
+import { versionForms } from "./address.js"
 import { headersProblem, isHeaderValue } from "./headers.js"
 
 /** The options of one call; each one replaces the client's. They are checked before anything is sent. */

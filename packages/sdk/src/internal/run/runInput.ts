@@ -16,7 +16,7 @@ import { FlowCursor } from "../../FlowCursor.js"
 import { isOf } from "../core/json.js"
 import { type Problem, problem, type RefusalFacts } from "../core/makeError.js"
 import { checkStored } from "../kit/jsonProblem.js"
-import { type Kind, kindProblem, type Names } from "../kit/names.js"
+import { isVersion, type Kind, kindProblem, type Names } from "../kit/names.js"
 import {
   forNames,
   kindOf,
@@ -28,7 +28,6 @@ import {
   simpleOptions
 } from "../kit/runOptions.js"
 import type { RunFields, SubmitJobBody } from "../operations/requests.js"
-import { isVersion } from "../options/address.js"
 import * as CallOptions from "../options/callOptions.js"
 import { checkParameters } from "../options/flowCodec.js"
 import { isHeaderValue } from "../options/headers.js"

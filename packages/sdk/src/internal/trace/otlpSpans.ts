@@ -3,6 +3,7 @@ import { attributeKeys, spanNames } from "../../Telemetry.js"
 import { formatCost, sumCosts, unknownCostsIn } from "../core/cost.js"
 import { known } from "../core/makeError.js"
 import { version } from "../core/version.js"
+import { isUuid } from "../kit/names.js"
 import type { Trace } from "../operations/requests.js"
 import type { FlowAddress } from "../options/address.js"
 import * as Timeline from "./timeline.js"
@@ -99,11 +100,9 @@ const hash64 = (text: string, seed: bigint): string => {
   return (hash === 0n ? 1n : hash).toString(16).padStart(16, "0")
 }
 
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-
 /** The id of a run as the id of a trace: 16 bytes. */
 const traceIdOf = (executionId: string): string => {
-  const digits = uuid.test(executionId) ? executionId.replaceAll("-", "").toLowerCase() : ""
+  const digits = isUuid(executionId) ? executionId.replaceAll("-", "").toLowerCase() : ""
   return /[^0]/.test(digits) ? digits : hash64(executionId, 0n) + hash64(executionId, 1n)
 }
 
