@@ -1,19 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import type { Json } from "../../src/Flow.js"
-import { placeholders, render, type TemplateScope } from "../../src/internal/flow/template.js"
+import { placeholders, renderAt, type TemplateScope } from "../../src/internal/flow/template.js"
 
 const scope: TemplateScope = {
   message: "hi",
   messages: [],
   parameters: { a: { b: [1, { c: true }] }, nothing: null, text: "t" },
-  input: { from: "before" },
-  outputs: { first: { label: "x" }, "a-b": 7 },
+  input: { value: { from: "before" } },
+  outputs: { first: { value: { label: "x" } }, "a-b": { value: 7 } },
   tools: { find: { id: 1 } },
   texts: { find: "{ \"id\": 1 }" },
   results: [{ id: 1 }],
   loop: { index: 2, item: "i" }
 }
+
+const render = (template: Json, scope: TemplateScope): Json => renderAt({ template }, "template", scope).value
 
 const json = FastCheck.jsonValue() as FastCheck.Arbitrary<Json>
 

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { type ApiError, coded, refuse } from "../apiError.js"
 import { type Segment, type SegmentOutcome, wholeRun } from "../engine/engine.js"
+import { keeping, objectOf } from "../exact.js"
 import { type FlowAddress, refOf } from "../flow/flows.js"
 import { type Endpoint, json, type Reply } from "../server/endpoint.js"
 import type { Route } from "../server/router.js"
@@ -25,7 +26,9 @@ const reply = (run: Run, outcome: SegmentOutcome): Either.Either<Reply, ApiError
   const row = { flowId: run.flow.flowId, blockCount: run.flow.stepCount, executionId: run.id }
   switch (outcome.type) {
     case "Completed":
-      return Either.right(json({ status: "completed", result: outcome.result, ...row }))
+      return Either.right(
+        json(keeping({ status: "completed", result: outcome.result.value, ...row }, "result", outcome.result))
+      )
     case "ToolPause":
       return Either.right(json({
         status: "tool_calls_required",
@@ -34,7 +37,7 @@ const reply = (run: Run, outcome: SegmentOutcome): Either.Either<Reply, ApiError
         iterationsUsed: outcome.pause.iterationsUsed,
         toolCallMessages: outcome.pause.messages,
         toolCalls: outcome.pause.calls,
-        accumulatedOutputs: outcome.pause.outputs,
+        accumulatedOutputs: objectOf(outcome.pause.outputs),
         flowId: row.flowId,
         blockCount: row.blockCount
       }))

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Struct from "effect/Struct"
 import { type ApiError, coded, invalid, refuse } from "../apiError.js"
+import { keeping } from "../exact.js"
 import { refOf } from "../flow/flows.js"
 import { type Endpoint, json } from "../server/endpoint.js"
 import type { Route } from "../server/router.js"
@@ -84,13 +85,14 @@ export const makePoll = (state: State): Endpoint<Route<"pollJob">> => ({ route }
     ) {
       return yield* refuse(404, "JOB_NOT_FOUND", `There is no job ${executionId}.`)
     }
-    return json({
+    const job = {
       executionId: run.id,
       status: run.status,
-      ...(run.status === "completed" ? { result: run.result } : {}),
+      ...(run.status === "completed" ? { result: run.result?.value } : {}),
       // the code is an addition of the emulator
       ...(run.status === "failed"
         ? { error: run.error?.message ?? "The run failed.", ...(run.error && { code: run.error.code }) }
         : {})
-    })
+    }
+    return json(keeping(job, "result", run.result))
   })

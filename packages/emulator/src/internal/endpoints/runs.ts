@@ -10,6 +10,7 @@ import * as Either from "effect/Either"
 import type { EmulatorRuns } from "../../EmulatorRuns.js"
 import type { Json } from "../../Flow.js"
 import { ApiError, coded, invalid, refuse } from "../apiError.js"
+import { keeping } from "../exact.js"
 import { type FlowAddress, refOf } from "../flow/flows.js"
 import type { JsonObject } from "../json.js"
 import { type Endpoint, json } from "../server/endpoint.js"
@@ -64,7 +65,7 @@ const stepTrace = (run: Run, record: StepRecord) => {
     tokens: record.tokens ?? null,
     costUsd: record.costUsd ?? null,
     inputContext: input.value,
-    outputContext: Snapshots.asObject(output?.value ?? null, "output"),
+    outputContext: Snapshots.asObject(output ?? Snapshots.none, "output"),
     errorContext: Snapshots.take(run.capture, errorOf(record)).value,
     inputSizeBytes: input.sizeBytes,
     outputSizeBytes: output?.sizeBytes ?? null,
@@ -209,13 +210,14 @@ const makeList = (state: State): Endpoint<Route<"runList">> => ({ caller, query 
 
 const sessionStep = (run: Run, record: StepRecord) => {
   const output = record.prompted ?? record.output
-  return {
+  const step = {
     ...stepFields(record),
     inputSnapshot: record.input.value,
     outputSnapshot: output?.value ?? null,
     errorSnapshot: Snapshots.take(run.capture, errorOf(record)).value,
     truncated: record.input.truncated || output?.truncated === true
   }
+  return keeping(step, "outputSnapshot", output)
 }
 
 const execution = (state: State, run: Run) => {

@@ -11,6 +11,7 @@ import * as Either from "effect/Either"
 import type { Step } from "../../Flow.js"
 import { type ApiError, refuse } from "../apiError.js"
 import type { Resume } from "../engine/toolStep.js"
+import { type Exacts, partsOf } from "../exact.js"
 import type { FlowAddress, Tree } from "../flow/flows.js"
 import type { JsonObject } from "../json.js"
 import type { Endpoint } from "../server/endpoint.js"
@@ -30,7 +31,7 @@ interface PreparedStep {
   readonly resume: Resume | undefined
   readonly first: boolean
   /** The outputs of earlier steps. */
-  readonly outputs: JsonObject
+  readonly outputs: Exacts
 }
 
 const hasAny = (record: object | undefined): boolean => record !== undefined && Object.keys(record).length > 0
@@ -77,7 +78,7 @@ const runOf = (state: State, tree: Tree, executionId: string): Either.Either<Run
     return run
   })
 
-const ofSteps = (steps: ReadonlyArray<Step>, outputs: JsonObject): JsonObject =>
+const ofSteps = (steps: ReadonlyArray<Step>, outputs: Exacts): Exacts =>
   Object.fromEntries(
     steps.flatMap(({ id }) => Object.hasOwn(outputs, id) ? [[id, outputs[id]!]] : [])
   )
@@ -117,9 +118,8 @@ const laterRequest = (
       return yield* refuse(400, "INVALID_FIRST_CALL", "At stepIndex 0 there are no outputs yet.")
     }
     const before = tree.steps.slice(0, index)
-    const outputs = state.streamOutputs === "hosted"
-      ? { ...ofSteps(before, run.outputs), ...body.accumulatedOutputs }
-      : body.accumulatedOutputs ?? {}
+    const known = state.streamOutputs === "hosted" ? ofSteps(before, run.outputs) : {}
+    const outputs = { ...known, ...partsOf(body.accumulatedOutputs ?? {}) }
     const seen = { ...outputs, ...body.inputOverrides }
     const missing = before.find((step) => !Object.hasOwn(seen, step.id))
     if (missing !== undefined) {
@@ -184,7 +184,7 @@ export const make = (state: State): Endpoint<Route<"step">> => ({ body, headers,
           from: request.stepIndex ?? 0,
           single: request.runRemaining !== true,
           outputs,
-          inputOverrides: request.inputOverrides ?? {},
+          inputOverrides: partsOf(request.inputOverrides ?? {}),
           resume,
           first,
           emit

@@ -4,9 +4,10 @@
  */
 import * as Effect from "effect/Effect"
 import type { StreamOutputs } from "../../EmulatorOptions.js"
-import type { Json, Step, StepFailure } from "../../Flow.js"
+import type { Step, StepFailure } from "../../Flow.js"
+import { type Exact, type Exacts, objectOf } from "../exact.js"
 import type { Tree } from "../flow/flows.js"
-import { render, type TemplateScope } from "../flow/template.js"
+import { renderAt, type TemplateScope } from "../flow/template.js"
 import type { Accounts } from "../store/accounts.js"
 import { durationOf, type StepRecord } from "../store/history.js"
 import type { Ledger } from "../store/ledger.js"
@@ -17,8 +18,6 @@ import { outputEvents, type WireEvent, wireEvent } from "../wire/wireEvent.js"
 import { inputOf, make as makeRunStep, overrideStep, type RunStep, type StepRun } from "./runStep.js"
 import { exceedsLimit, type Resume, type StepOutcome, type ToolOptions } from "./toolStep.js"
 
-type Outputs = { readonly [stepId: string]: Json }
-
 export interface Segment<E> {
   readonly run: Run
   readonly tree: Tree
@@ -27,13 +26,13 @@ export interface Segment<E> {
   /** Stops after one step. */
   readonly single: boolean
   /** The outputs of earlier steps. */
-  readonly outputs: Outputs
+  readonly outputs: Exacts
   /**
    * The outputs that replace the real ones for later steps.
    *
    * @see docs/wire.md#step
    */
-  readonly inputOverrides: Outputs
+  readonly inputOverrides: Exacts
   readonly resume: Resume | undefined
   /** Whether the segment begins with `run_started`. */
   readonly first: boolean
@@ -55,7 +54,7 @@ export const wholeRun = (run: Run, tree: Tree): Segment<never> => ({
 
 /** The end of a segment. */
 export type SegmentOutcome =
-  | { readonly type: "Completed"; readonly result: Json }
+  | { readonly type: "Completed"; readonly result: Exact }
   | { readonly type: "StepPaused" }
   | { readonly type: "ToolPause"; readonly pause: Pause }
   | { readonly type: "Failed"; readonly failure: StepFailure }
@@ -94,9 +93,9 @@ interface Walk<E> {
   /** The id of the run under its older name, if the options ask for it. */
   readonly legacyRunId: { readonly runId?: string }
   /** The outputs so far. */
-  readonly outputs: { [stepId: string]: Json }
+  readonly outputs: { [stepId: string]: Exact }
   /** The outputs that later steps get: those so far, with the overrides of the request. */
-  readonly seen: { [stepId: string]: Json }
+  readonly seen: { [stepId: string]: Exact }
   readonly send: (event: WireEvent) => Effect.Effect<void, E>
 }
 
@@ -151,7 +150,7 @@ const paused = <E>(
     iterationsUsed,
     toolCallMessages: messages,
     toolCalls: calls,
-    accumulatedOutputs: pause.outputs
+    accumulatedOutputs: objectOf(pause.outputs)
   })
   return Effect.as(send(event), { type: "ToolPause", pause })
 }
@@ -162,8 +161,8 @@ const sendPartials = Effect.fnUntraced(function*<E>(
   scope: TemplateScope
 ) {
   if (step.kind !== "template") return
-  for (const partial of step.partials ?? []) {
-    const event = shaped.partial(step.id, render(partial, scope))
+  for (const index of (step.partials ?? []).keys()) {
+    const event = shaped.partial(step.id, renderAt(step.partials, index, scope))
     const times = step.repeatPartials ?? 1
     for (let count = 0; count < times; count++) {
       yield* send(event)
@@ -177,7 +176,7 @@ const completed = Effect.fnUntraced(function*<E>(
   walk: Walk<E>,
   { index, name, step }: Place,
   scope: TemplateScope,
-  output: Json,
+  output: Exact,
   record: StepRecord
 ) {
   const { legacyRunId, options, outputs, seen, segment, send, shaped } = walk
@@ -238,7 +237,7 @@ const runSteps = Effect.fnUntraced(function*<E>(runStep: RunStep, walk: Walk<E>)
       message: input.message,
       messages: input.messages,
       parameters: input.parameters,
-      input: index === 0 ? null : seen[steps[index - 1]!.id] ?? null,
+      input: (index === 0 ? undefined : seen[steps[index - 1]!.id]) ?? { value: null },
       outputs: seen
     }
     yield* send(wireEvent("step_started", { stepId: step.id, name: place.name, stepIndex: index - segment.from }))

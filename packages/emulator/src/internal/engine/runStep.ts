@@ -16,8 +16,9 @@ import {
   type StepFailure,
   Tokens
 } from "../../Flow.js"
+import { at, type Exact, keeping, listOf, objectOf } from "../exact.js"
 import type { Tree } from "../flow/flows.js"
-import { render, renderText, type TemplateScope } from "../flow/template.js"
+import { renderAt, renderText, type TemplateScope } from "../flow/template.js"
 import { errorText, isObject, type JsonObject } from "../json.js"
 import type { Accounts } from "../store/accounts.js"
 import type { StepRecord } from "../store/history.js"
@@ -48,11 +49,11 @@ export type RunStep = <E>(
 ) => Effect.Effect<StepRun, E>
 
 /** The input of the step at that index, as traces show it. */
-export const inputOf = ({ message, parameters }: RunInput, input: Json, stepIndex: number): JsonObject => {
+export const inputOf = ({ message, parameters }: RunInput, input: Exact, stepIndex: number): JsonObject => {
   if (stepIndex === 0) {
     return withDigits({ ...(message === null ? {} : { message }), ...parameters }, digitsOf(parameters))
   }
-  return isObject(input) ? input : { input }
+  return isObject(input.value) ? input.value : objectOf({ input })
 }
 
 const fields = {
@@ -81,9 +82,10 @@ export const overrideStep = <S extends Step>(
   for (const [name, decode] of decoders) {
     if (name === "output" && step.kind !== "template" && step.kind !== "tool") continue
     const value = Object.hasOwn(override, name) ? decode(override[name]) : Option.none()
-    if (Option.isSome(value)) replaced[name] = value.value
+    // the output itself, because reading it copies it without digits
+    if (Option.isSome(value)) replaced[name] = name === "output" ? override[name] : value.value
   }
-  return { ...step, ...replaced }
+  return withDigits({ ...step, ...replaced }, digitsOf("output" in replaced ? override : step))
 }
 
 const internalError = (cause: unknown): StepFailure => ({
@@ -138,7 +140,7 @@ const begin = (
   step: Step,
   stepIndex: number,
   loopIndex: number | undefined,
-  input: Json
+  input: Exact
 ): StepRecord => {
   const record = run.steps.begin(step.id, loopIndex, (attempt) => ({
     stepId: step.id,
@@ -170,7 +172,7 @@ const end = (
   { capture }: Run,
   record: StepRecord,
   busyMs: number,
-  result: { readonly output: Json; readonly prompt?: string | undefined } | StepFailure
+  result: { readonly output: Exact; readonly prompt?: string | undefined } | StepFailure
 ): void => {
   record.busyMs += busyMs
   // the configured time, so that one seed always gives the same trace. Timers of a live clock are late
@@ -178,12 +180,12 @@ const end = (
   if ("output" in result) {
     const { output, prompt } = result
     record.status = "completed"
-    record.output = Snapshots.take(capture, output)
+    record.output = Snapshots.take(capture, output.value, output.digits)
     // an output that is an object is stored with its prompt
-    if (prompt !== undefined && isObject(output)) {
+    if (prompt !== undefined && isObject(output.value)) {
       record.prompted = Snapshots.take(
         capture,
-        withDigits({ ...output, __rendered_prompt__: prompt }, digitsOf(output))
+        withDigits({ ...output.value, __rendered_prompt__: prompt }, digitsOf(output.value))
       )
     }
   } else {
@@ -204,7 +206,7 @@ const compute = (
     case "template":
       return Effect.sync(() => ({
         type: "Output",
-        output: render(step.output, scope),
+        output: renderAt(step, "output", scope),
         prompt: step.prompt === undefined ? undefined : renderText(step.prompt, scope)
       }))
     case "fail":
@@ -217,12 +219,12 @@ const compute = (
         message: scope.message,
         messages: scope.messages,
         parameters: scope.parameters,
-        input: scope.input,
-        outputs: { ...scope.outputs },
+        input: scope.input.value,
+        outputs: objectOf(scope.outputs),
         executionId: run.id,
         attempt: record.attempt
       }).pipe(
-        Effect.map((output): StepOutcome => ({ type: "Output", output })),
+        Effect.map((value): StepOutcome => ({ type: "Output", output: { value } })),
         Effect.catchAll((failure) => Effect.succeed<StepOutcome>({ type: "Fail", failure }))
       )
     case "tool":
@@ -305,30 +307,35 @@ const runRounds = Effect.fnUntraced(function*<E>(
   loop: CodeLoopStep,
   stepIndex: number,
   scope: TemplateScope,
-  items: ReadonlyArray<Json>,
+  items: ReadonlyArray<Exact>,
   send: (event: WireEvent) => Effect.Effect<void, E>,
   stepEnded: (record: StepRecord) => void
 ) {
-  const results: Array<Json> = []
+  const results: Array<Exact> = []
   for (const [index, item] of items.entries()) {
     if (index % turn === turn - 1) yield* giveWay
     let outputs = scope.outputs
-    let input: Json = item
+    let input = item
     for (const step of loop.steps) {
       // a loop inside a loop is refused before a run
       if (step.kind === "loop") continue
       const overridden = overrideStep(step, run.input.blockOverrides[step.id])
-      const inner: TemplateScope = { ...scope, outputs, input, loop: { index, item } }
+      const inner: TemplateScope = {
+        ...scope,
+        outputs,
+        input,
+        loop: keeping({ index, item: item.value }, "item", item)
+      }
       const { outcome, record }: StepRun = yield* runLeaf(billing, run, tree, overridden, stepIndex, inner, undefined)
       stepEnded(record)
       if (outcome.type === "Fail") return outcome
-      input = outcome.type === "Output" ? outcome.output : null
+      input = outcome.type === "Output" ? outcome.output : { value: null }
       outputs = { ...outputs, [step.id]: input }
     }
     results.push(input)
     yield* send(wireEvent("step_progress", { stepId: loop.id, completed: index + 1, total: items.length }))
   }
-  return { type: "Output", output: results } satisfies StepOutcome
+  return { type: "Output", output: { value: listOf(results) } } satisfies StepOutcome
 })
 
 const runLoop = Effect.fnUntraced(function*<E>(
@@ -340,11 +347,11 @@ const runLoop = Effect.fnUntraced(function*<E>(
   scope: TemplateScope,
   send: (event: WireEvent) => Effect.Effect<void, E>
 ) {
-  const over = loop.over === undefined ? undefined : render(loop.over, scope)
-  const items: ReadonlyArray<Json> = loop.over === undefined
-    ? Array.from({ length: loop.times ?? 0 }, (_, index) => index)
+  const over = loop.over === undefined ? undefined : renderAt(loop, "over", scope).value
+  const items: ReadonlyArray<Exact> = loop.over === undefined
+    ? Array.from({ length: loop.times ?? 0 }, (_, value) => ({ value }))
     : Array.isArray(over)
-    ? over
+    ? over.map((_, index) => at(over, index)!)
     : []
   const record = begin(billing, run, loop, stepIndex, undefined, scope.input)
   let ended = record.startedAt

@@ -3,9 +3,9 @@
  *
  * @see docs/wire.md#tools
  */
-import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import type { Json, StepFailure, ToolStep } from "../../Flow.js"
-import { render, type TemplateScope } from "../flow/template.js"
+import { type Exact, textOf } from "../exact.js"
+import { renderAt, type TemplateScope } from "../flow/template.js"
 import type { RunInput } from "../wire/requestBody.js"
 
 import {
@@ -19,7 +19,7 @@ import {
 
 /** The outcome of one execution of a step. */
 export type StepOutcome =
-  | { readonly type: "Output"; readonly output: Json; readonly prompt?: string | undefined }
+  | { readonly type: "Output"; readonly output: Exact; readonly prompt?: string | undefined }
   | {
     readonly type: "Ask"
     readonly iterationsUsed: number
@@ -70,8 +70,6 @@ const nextRound = (
 export const exceedsLimit = (step: ToolStep, input: RunInput, resume: Resume, limit: number): boolean =>
   nextRound(step, input, resume) !== undefined && resume.iterationsUsed + 1 > limit
 
-const toText = (value: Json): string => stringifyJson(value, digitsWithin(value))
-
 /**
  * Requests calls, or returns the output. A step inside a loop never requests calls, because the caller cannot answer
  * them.
@@ -88,7 +86,7 @@ export const askOrAnswer = (
   const earlier = resume?.messages ?? []
   const full = { ...scope, ...resultsOf(earlier) }
   const round = scope.loop === undefined ? nextRound(step, input, resume) : undefined
-  if (round === undefined) return { type: "Output", output: render(step.output, full) }
+  if (round === undefined) return { type: "Output", output: renderAt(step, "output", full) }
   const iterationsUsed = (resume?.iterationsUsed ?? 0) + 1
   if (iterationsUsed > options.toolIterationLimit) {
     return {
@@ -104,7 +102,10 @@ export const askOrAnswer = (
   const calls = round.map((call, index): WireToolCall => ({
     id: call.id ?? `tc_${step.id}_${number}_${index + 1}`,
     type: "function",
-    function: { name: call.name, arguments: call.rawArguments ?? toText(render(call.arguments ?? {}, full)) }
+    function: {
+      name: call.name,
+      arguments: call.rawArguments ?? textOf(renderAt({ arguments: {}, ...call }, "arguments", full))
+    }
   }))
   const messages = [...earlier, askingMessage(calls, options.casing, step.assistantExtra)]
   return { type: "Ask", iterationsUsed, calls, messages }

@@ -3,6 +3,7 @@
  *
  * @see docs/wire.md#versions
  */
+import { digitsWithin } from "@effect-noukai/sdk/kit/plainJson"
 import * as Either from "effect/Either"
 import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
@@ -115,6 +116,9 @@ const toTree = (flow: Flow, version: number): Tree => {
 const productionOf = (flow: Flow): number =>
   flow.production ?? Math.max(0, ...Object.keys(flow.versions ?? {}).map(Number))
 
+const isSame = (tree: Tree, other: Tree): boolean =>
+  isDeepStrictEqual([tree, digitsWithin(tree.steps)], [other, digitsWithin(other.steps)])
+
 export const make = (initial: ReadonlyArray<Flow>): Flows => {
   const flows = new Map(initial.map((flow) => [flow.ref, flow]))
   // each tree is built once, because a run compares trees by identity to detect that a flow was edited
@@ -151,7 +155,7 @@ export const make = (initial: ReadonlyArray<Flow>): Flows => {
         // an equal version was not edited, so it keeps its tree
         const built = [...trees.get(replaced) ?? []]
         trees.delete(replaced)
-        trees.set(flow, new Map(built.filter(([version, tree]) => isDeepStrictEqual(tree, toTree(flow, version)))))
+        trees.set(flow, new Map(built.filter(([version, tree]) => isSame(tree, toTree(flow, version)))))
       }
       flows.set(flow.ref, flow)
     },

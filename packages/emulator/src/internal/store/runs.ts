@@ -5,6 +5,7 @@
 import { isUuid } from "@effect-noukai/sdk/kit/names"
 import type { RunEntry } from "../../EmulatorLedger.js"
 import type { CaptureMode, Json } from "../../Flow.js"
+import type { Exact, Exacts } from "../exact.js"
 import type { FlowSummary, Tree } from "../flow/flows.js"
 import type { RunInput } from "../wire/requestBody.js"
 import type { Message, WireToolCall } from "../wire/toolConversation.js"
@@ -20,7 +21,7 @@ export interface Pause {
   readonly iterationsUsed: number
   readonly messages: ReadonlyArray<Message>
   readonly calls: ReadonlyArray<WireToolCall>
-  readonly outputs: { readonly [stepId: string]: Json }
+  readonly outputs: Exacts
 }
 
 export type RunStatus = "pending" | "running" | "completed" | "failed" | "cancelled"
@@ -82,7 +83,7 @@ export class Run {
    * The outputs of its steps so far, as the hosted server keeps them: the newest of each, or a request's replacement.
    * Without a prototype, so that `__proto__` is a key like any other.
    */
-  outputs: { [stepId: string]: Json } = Object.create(null)
+  outputs: { [stepId: string]: Exact } = Object.create(null)
   /** Set while the run waits for tool results. A resume of `/execute` continues from it. */
   pause: Pause | undefined
   /** The input of the first request, as far as the capture mode keeps it. It outlives the run. */
@@ -94,7 +95,7 @@ export class Run {
   unknownCosts = 0
   readonly pauses: Array<{ readonly stepId: string; readonly startedAt: number; endedAt?: number }> = []
   /** The result of a job. */
-  result: Json | undefined
+  result: Exact | undefined
   /** The bytes of the run, as of its last rest. */
   bytes: number
   private atWork = 0

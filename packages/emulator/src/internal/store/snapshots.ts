@@ -3,14 +3,14 @@
  *
  * @see docs/wire.md#capture
  */
-import { digitsOf, digitsWithin, stringifyJson, withDigits } from "@effect-noukai/sdk/kit/plainJson"
+import { type Digits, digitsOf, withDigits } from "@effect-noukai/sdk/kit/plainJson"
 import type { CaptureMode, Json } from "../../Flow.js"
+import { type Exact, objectOf, textOf } from "../exact.js"
 import { isObject } from "../json.js"
 
 const maxPayloadBytes = 64 * 1024
 
-export interface Snapshot {
-  readonly value: Json
+export interface Snapshot extends Exact {
   readonly sizeBytes: number
   readonly truncated: boolean
 }
@@ -35,18 +35,19 @@ export const hasPayloads = (mode: CaptureMode): boolean => mode === "full" || mo
 export const none: Snapshot = { value: null, sizeBytes: 0, truncated: false }
 
 /** The stored form of a payload; `null` if the mode does not store payloads. */
-export const take = (mode: CaptureMode, payload: Json | undefined): Snapshot => {
+export const take = (mode: CaptureMode, payload: Json | undefined, digits?: Digits): Snapshot => {
   // `off` hides even the size
   if (payload === undefined || mode === "off") return none
-  const text = stringifyJson(payload, digitsWithin(payload))
+  const text = textOf({ value: payload, digits })
   const sizeBytes = Buffer.byteLength(text)
   if (!hasPayloads(mode)) return { value: null, sizeBytes, truncated: false }
   if (sizeBytes > maxPayloadBytes) {
     const start = Buffer.from(text).subarray(0, maxPayloadBytes).toString("utf8")
     return { value: { truncated: mode === "redacted" ? redacted(start) : start }, sizeBytes, truncated: true }
   }
-  return { value: mode === "redacted" ? redacted(payload) : payload, sizeBytes, truncated: false }
+  return { value: mode === "redacted" ? redacted(payload) : payload, digits, sizeBytes, truncated: false }
 }
 
 /** A context is always an object. Wraps any other value. */
-export const asObject = (value: Json, key: string): Json => value === null || isObject(value) ? value : { [key]: value }
+export const asObject = (part: Exact, key: string): Json =>
+  part.value === null || isObject(part.value) ? part.value : objectOf({ [key]: part })

@@ -4,10 +4,11 @@
  * @see docs/wire.md#tool-results
  * @see docs/wire.md#emulator
  */
-import { digitsWithin, parseJson, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
+import { parseJson } from "@effect-noukai/sdk/kit/plainJson"
 import * as Either from "effect/Either"
 import type { Json } from "../../Flow.js"
 import { type ApiError, refuse } from "../apiError.js"
+import { at, type Exact, listOf, objectOf, textOf } from "../exact.js"
 import { isObject, type JsonObject } from "../json.js"
 
 export type Casing = "snake" | "camel"
@@ -27,7 +28,7 @@ export type Message = JsonObject
 
 interface Round {
   readonly calls: ReadonlyArray<WireToolCall>
-  readonly results: Array<{ readonly id: string; readonly content: Json }>
+  readonly results: Array<{ readonly id: string; readonly content: Exact }>
 }
 
 const callIdOf = (message: Message): Json | undefined => message.tool_call_id ?? message.toolCallId
@@ -55,7 +56,7 @@ export const roundsOf = (messages: ReadonlyArray<Message>): ReadonlyArray<Round>
     if (calls.length > 0) rounds.push({ calls, results: [] })
     const id = callIdOf(message)
     if (message.role === "tool" && typeof id === "string") {
-      rounds.at(-1)?.results.push({ id, content: message.content ?? null })
+      rounds.at(-1)?.results.push({ id, content: at(message, "content") ?? { value: null } })
     }
   }
   return rounds
@@ -109,9 +110,17 @@ export const checkAnswered = (
 }
 
 /** The value of content that is JSON. Other text stays text. */
-const parsed = (content: Json): Json => {
-  if (typeof content !== "string") return content
-  return Either.getOrElse(Either.try((): Json => parseJson(content) as Json), () => content)
+const parsed = (content: Exact): Exact => {
+  const { value } = content
+  if (typeof value !== "string") return content
+  return Either.getOrElse(
+    Either.try(() => {
+      JSON.parse(value)
+      // the digits of a number are in the list around it
+      return at(parseJson(`[${value}]`), 0)!
+    }),
+    () => content
+  )
 }
 
 /** The results that a template may quote. */
@@ -123,25 +132,20 @@ export interface ToolResults {
 
 export const resultsOf = (messages: ReadonlyArray<Message>): ToolResults => {
   // entries by name, the newest last, because `fromEntries` accepts every name and an assignment does not
-  const tools: Array<readonly [name: string, value: Json]> = []
+  const tools: Array<readonly [name: string, value: Exact]> = []
   const texts: Array<readonly [name: string, text: string]> = []
-  const results: Array<Json> = []
+  const results: Array<Exact> = []
   for (const round of roundsOf(messages)) {
-    for (const result of round.results) {
-      const name = round.calls.find((call) => call.id === result.id)?.function.name
-      const value = parsed(result.content)
+    for (const { content, id } of round.results) {
+      const name = round.calls.find((call) => call.id === id)?.function.name
+      const value = parsed(content)
       results.push(value)
       if (name === undefined) continue
       tools.push([name, value])
-      texts.push([
-        name,
-        typeof result.content === "string"
-          ? result.content
-          : stringifyJson(result.content, digitsWithin(result.content))
-      ])
+      texts.push([name, typeof content.value === "string" ? content.value : textOf(content)])
     }
   }
-  return { tools: Object.fromEntries(tools), texts: Object.fromEntries(texts), results }
+  return { tools: objectOf(Object.fromEntries(tools)), texts: Object.fromEntries(texts), results: listOf(results) }
 }
 
 /** The assistant message that requests calls. */

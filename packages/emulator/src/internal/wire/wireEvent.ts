@@ -5,6 +5,7 @@
  */
 import type { StreamOutputs } from "../../EmulatorOptions.js"
 import type { Json } from "../../Flow.js"
+import { type Exact, keeping } from "../exact.js"
 
 export interface WireEvent {
   readonly event: string
@@ -30,17 +31,21 @@ interface Fields {
  */
 export interface OutputEvents {
   readonly input: (stepId: string, input: Json) => WireEvent
-  readonly partial: (stepId: string, output: Json) => WireEvent
+  readonly partial: (stepId: string, output: Exact) => WireEvent
   /** The events of a completed step, with `before`, the output and `after` in the order of the wire. */
-  readonly completed: (stepId: string, before: Fields, output: Json, after: Fields) => ReadonlyArray<WireEvent>
-  readonly flowCompleted: (before: Fields, result: Json, after: Fields) => WireEvent
+  readonly completed: (stepId: string, before: Fields, output: Exact, after: Fields) => ReadonlyArray<WireEvent>
+  readonly flowCompleted: (before: Fields, result: Exact, after: Fields) => WireEvent
 }
+
+/** An event with a field whose value may be a number with digits. */
+const exactEvent = (event: string, before: Fields, field: string, part: Exact, after: Fields = {}): WireEvent =>
+  wireEvent(event, keeping({ ...before, [field]: part.value, ...after }, field, part))
 
 const hosted: OutputEvents = {
   input: (stepId, inputContext) => wireEvent("step_input", { stepId, inputContext }),
-  partial: (stepId, outputContext) => wireEvent("step_output", { stepId, outputContext }),
-  completed: (stepId, before, outputContext, after) => [
-    wireEvent("step_output", { stepId, outputContext }),
+  partial: (stepId, output) => exactEvent("step_output", { stepId }, "outputContext", output),
+  completed: (stepId, before, output, after) => [
+    exactEvent("step_output", { stepId }, "outputContext", output),
     wireEvent("step_completed", { stepId, ...before, ...after })
   ],
   flowCompleted: (before, _, after) => wireEvent("flow_completed", { ...before, ...after })
@@ -48,9 +53,11 @@ const hosted: OutputEvents = {
 
 const documented: OutputEvents = {
   input: (stepId, inputData) => wireEvent("step_input", { stepId, inputData }),
-  partial: (stepId, outputData) => wireEvent("step_output", { stepId, outputData }),
-  completed: (stepId, before, output, after) => [wireEvent("step_completed", { stepId, ...before, output, ...after })],
-  flowCompleted: (before, result, after) => wireEvent("flow_completed", { ...before, result, ...after })
+  partial: (stepId, output) => exactEvent("step_output", { stepId }, "outputData", output),
+  completed: (stepId, before, output, after) => [
+    exactEvent("step_completed", { stepId, ...before }, "output", output, after)
+  ],
+  flowCompleted: (before, result, after) => exactEvent("flow_completed", before, "result", result, after)
 }
 
 export const outputEvents: { readonly [S in StreamOutputs]: OutputEvents } = { hosted, documented }
