@@ -72,7 +72,7 @@ const emulate = (extra: ReadonlyArray<string> = [], streamOutputs: "hosted" | "d
 type Emulator = Awaited<ReturnType<typeof emulate>>
 
 const ask = (emulator: Emulator) => async (path: string, body?: string): Promise<string> => {
-  const response = await fetch(`${emulator.baseUrl}/${path}`, {
+  const response = await fetch(new URL(path, `${emulator.baseUrl}/`), {
     method: body === undefined ? "GET" : "POST",
     headers: {
       authorization: `Bearer ${emulator.apiKey}`,
@@ -188,10 +188,11 @@ describe("numbers that JavaScript cannot hold", () => {
     const emulator = await emulate()
     const send = ask(emulator)
     await send("seq/acme/test/written/execute", `{${input}}`)
-    await send(
-      "_emulator/flows",
+    const put = await send(
+      "/_emulator/flows",
       `{"flows":[{"ref":"acme/test/written","steps":[${template("a", "1234567890123456788")}]}]}`
     )
+    assert.strictEqual(put, `{"ok":true}`)
     assert.include(await send("seq/acme/test/written/execute", `{${input}}`), `"result":1234567890123456788,`)
     await emulator.close()
   })
