@@ -192,6 +192,7 @@ describe("a pause by hand", () => {
         ["results[0].toolCallId", [{ tool_call_id: "another", content: "sunny" }]],
         ["results[1]", [...of("sunny"), ...of("sunny")]],
         ["results[0].content", of(new Map([[1, 2]]))],
+        ["results[0].content", [{ tool_call_id: id, contnet: "sunny" }]],
         ["results[0].content", of(Promise.resolve("sunny"))],
         ["results[0].content", of(() => "sunny")],
         ["results[0].content", of(new Error("no weather"))],

@@ -111,6 +111,12 @@ export const pauseScripts: ReadonlyArray<PauseScript> = [
     sent: ["\"t9\" was not asked for"],
     handled: [["t1"]]
   }),
+  script("a result whose content is misspelt", {
+    rounds: [pause(call("t1"))],
+    handler: async () => [{ tool_call_id: "t1", result: "x" } as never],
+    sent: ["must be a string or JSON"],
+    handled: [["t1"]]
+  }),
   script("two results of one call", {
     rounds: [pause(call("t1"))],
     handler: async (calls) => [...await echo(calls, undefined as never), { tool_call_id: "t1", content: "x" }],

@@ -10,7 +10,10 @@ const resultOf = (given: unknown): ToolResult => {
   const id = given.tool_call_id ?? given.toolCallId
   return {
     toolCallId: typeof id === "string" ? id : "",
-    content: (given.content ?? given.output ?? null) as ToolResult["content"]
+    // without either name a result would answer with `null`, as one whose content is misspelt
+    content: ("content" in given || "output" in given
+      ? given.content ?? given.output ?? null
+      : undefined) as ToolResult["content"]
   }
 }
 
