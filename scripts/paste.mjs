@@ -35,9 +35,6 @@ const described = {
     ".git/config": "",
     ".git/objects/.keep": "",
     ".git/refs/.keep": ""
-  },
-  "docs/guides/moving-over.md": {
-    "package.json": "{\"type\":\"module\",\"devDependencies\":{\"tsx\":\"^4\",\"@effect-noukai/emulator\":\"*\"}}"
   }
 }
 
@@ -127,7 +124,7 @@ export const pasteDocuments = async (folder, env, timed) => {
         const cwd = shell === "bash" ? project : `${project}-${shell}`
         if (shell === "bash") {
           mkdirSync(cwd, { recursive: true })
-          writeFileSync(join(cwd, "package.json"), "{\"type\":\"module\",\"devDependencies\":{\"tsx\":\"^4\"}}")
+          writeFileSync(join(cwd, "package.json"), "{\"type\":\"module\"}")
         } else cpSync(project, cwd, { recursive: true, verbatimSymlinks: true })
         for (const [path, code] of Object.entries(described[document] ?? {})) {
           mkdirSync(dirname(join(cwd, path)), { recursive: true })

@@ -232,11 +232,16 @@ const overview = (app, project) => {
     const [, name] = module.name.split("/")
     modules.set(name, [...modules.get(name) ?? [], module])
   }
-  const sections = [...modules].map(([name, found]) => {
-    const links = found.map((module) =>
-      `[${module.name.split("/")[2] ?? module.name}](${app.renderer.router.getFullUrl(module)})`
-    )
-    return `## ${name}\n\n${links.join(" · ")}`
+  const order = ["sdk", "promise"]
+  const place = ([name]) => order.includes(name) ? order.indexOf(name) : order.length
+  const sections = [...modules].sort((a, b) => place(a) - place(b)).map(([name, found]) => {
+    const rows = found.map((module) => {
+      const text = module.comment?.summary.map(({ text }) => text).join("") ?? ""
+      const [line] = text.replace(/\s+/g, " ").split(/(?<=[.:]) (?=[A-Z])/)
+      const title = module.name.split("/")[2] ?? module.name
+      return `| [${title}](${app.renderer.router.getFullUrl(module)}) | ${line.replaceAll("|", "\\|")} |`
+    })
+    return [`## ${name}\n`, "| module | holds |", "| --- | --- |", ...rows].join("\n")
   })
   return ["# Reference", "The public modules of each package.", ...sections].join("\n\n")
 }
