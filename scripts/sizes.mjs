@@ -46,11 +46,11 @@ const programs = [
         Effect.flatMap(FlowService.FlowService, (flows) => flows.execute("a/b/c", { message: "hi" })),
         Relay.layer({ url: "/agent/execute" })))`
   },
-  { name: "execute", goal: 100, budget: 130.7, code: execute },
+  { name: "execute", goal: 100, budget: 131.4, code: execute },
   {
     name: "streams",
     goal: 105,
-    budget: 144.7,
+    budget: 145.4,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Noukai from "@effect-noukai/sdk/Noukai"
@@ -63,7 +63,7 @@ const programs = [
   {
     name: "everything",
     goal: 125,
-    budget: 182.7,
+    budget: 183.7,
     code: `export * from "@effect-noukai/sdk"`
   }
 ]
