@@ -3,7 +3,7 @@ import { createRelayRoute } from "@effect-noukai/adapters/nextjs"
 import { boundAndParseBody, forwardToFlow, resolveBounds } from "@effect-noukai/adapters/relay"
 import { sessions } from "@effect-noukai/adapters/web"
 import { startEmulator } from "@effect-noukai/emulator"
-import { Noukai } from "@effect-noukai/promise"
+import { createRelayFlow, Noukai } from "@effect-noukai/promise"
 import { afterAll, afterEach, assert, beforeAll, describe, it, vi } from "vitest"
 import { relays, traced } from "./support/relays.js"
 import { startUpstream, text, type Upstream } from "./support/upstream.js"
@@ -37,6 +37,38 @@ describe("numbers that JavaScript cannot hold", () => {
         assert.strictEqual(await response.text(), answer)
         assert.strictEqual(upstream.received.at(-1)?.body, body)
       }
+      await app.close()
+    })
+  }
+
+  for (const { name, start } of relays) {
+    it(`${name}: are in a call of a tool and in its result, of a Promise client without a key`, async () => {
+      const app = await start({ port: upstream.port, flow: "acme/support/agent", authorize: () => true })
+      const flow = createRelayFlow({ url: `${app.url}/agent/execute` })
+      const given = `{\\"id\\":${big},\\"of\\":[-0,1e400]}`
+      const call = `{"id":"c1","type":"function","function":{"name":"find","arguments":"${given}"}}`
+      const asked = `{"role":"assistant","content":null,"tool_calls":[${call}],"trace_number":${big}}`
+      upstream.script(
+        text(
+          200,
+          `{"status":"tool_calls_required","executionId":"e1","pausedAtStep":"ask","iterationsUsed":1,"toolCallMessages":[${asked}],"toolCalls":[${call}],"accumulatedOutputs":{"a":${big}},"flowId":"fl","blockCount":1}`
+        ),
+        text(200, ended)
+      )
+      const seen: Array<string> = []
+      await flow.execute({
+        message: "hi",
+        tools: [{ type: "function", function: { name: "find", parameters: { type: "object" } } }],
+        toolHandler: (calls) =>
+          calls.map((one) => {
+            seen.push(one.function.arguments)
+            return { role: "tool", tool_call_id: one.id, content: one.function.arguments }
+          })
+      })
+      assert.deepStrictEqual(seen, [`{"id":${big},"of":[-0,1e400]}`])
+      const sent = upstream.received.at(-1)?.body ?? ""
+      assert.include(sent, asked)
+      assert.include(sent, `"content":"${given}"`)
       await app.close()
     })
   }
