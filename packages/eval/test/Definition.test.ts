@@ -52,6 +52,24 @@ describe("the definition of an eval", () => {
       assert.match(yield* refusal(definition({}, checks, "")), /^Eval\.run: name must be /)
       assert.match(yield* refusal(definition({ flow: "grade" })), /^Eval\.run: flow org and project are missing/)
       assert.match(yield* refusal(definition({ cases: 3 })), /^Eval\.run: cases must be a source/)
+      assert.match(yield* refusal(definition({ cases: { rows: [] } })), /^Eval\.run: cases must be a source/)
+      assert.match(yield* refusal(definition({ cases: Promise.resolve([]) })), /^Eval\.run: cases must be a source/)
+      // a forgotten await would be a gate without thresholds
+      assert.match(yield* refusal(definition({ thresholds: Promise.resolve({}) })), /^Eval\.run: thresholds must be/)
+      assert.match(yield* refusal(definition({ thresholds: null })), /^Eval\.run: thresholds must not be null/)
+      for (const eval_ of [undefined, null, {}, "spelling"] as const) {
+        for (
+          const [name, call] of Object.entries({
+            run: Eval.run,
+            plan: Eval.plan,
+            score: Eval.score,
+            report: Eval.report
+          })
+        ) {
+          const error = yield* Effect.flip(call(eval_ as never) as Effect.Effect<unknown, Error>)
+          assert.strictEqual(error.message, `Eval.${name}: eval must be made by Eval.make`)
+        }
+      }
       assert.match(yield* refusal(definition({ key: "id" })), /^Eval\.run: key must be a function/)
       assert.match(yield* refusal(definition({ operation: "run" })), /^Eval\.run: operation must be/)
       assert.match(yield* refusal(definition({ tools: {} })), /^Eval\.run: tools require operation/)

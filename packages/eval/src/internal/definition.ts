@@ -3,7 +3,7 @@ import type { JobInput, RequestInput } from "@effect-noukai/batch/Batch"
 import * as BatchSource from "@effect-noukai/batch/BatchSource"
 import { Flow, NoukaiConfig, type NoukaiError, type Tools } from "@effect-noukai/sdk"
 import type { FlowRef } from "@effect-noukai/sdk/Flow"
-import { misnamed, type Names } from "@effect-noukai/sdk/kit/names"
+import { isFields, misnamed, type Names } from "@effect-noukai/sdk/kit/names"
 import { withoutDigits } from "@effect-noukai/sdk/kit/plainJson"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -55,7 +55,7 @@ export const make = (name: string, options: Options, checks: Checks): Definition
     ? BatchSource.fromIterable(options.cases)
     : options.cases,
   operation: options.operation ?? "jobs",
-  thresholds: options.thresholds ?? {}
+  thresholds: options.thresholds === undefined ? {} : options.thresholds
 })
 
 /** A definition that can be used. */
@@ -92,7 +92,9 @@ export const problemOf = (definition: Definition): readonly [field: string, reas
   if (!isName(name)) return ["name", nameForms]
   const misspelt = misnamed("options", definition, names)
   if (misspelt !== undefined) return [misspelt.field, misspelt.reason]
-  if (!Predicate.hasProperty(cases, "rows")) return ["cases", "must be a source or an iterable of cases"]
+  if (!Predicate.hasProperty(cases, "rows") || !Predicate.hasProperty(cases.rows, Stream.StreamTypeId)) {
+    return ["cases", "must be a source or an iterable of cases"]
+  }
   if (definition.case !== undefined && !Schema.isSchema(definition.case)) return ["case", "must be a Schema"]
   for (const field of ["key", "input"] as const) {
     if (typeof definition[field] !== "function") return [field, "must be a function of a case"]
@@ -107,11 +109,18 @@ export const problemOf = (definition: Definition): readonly [field: string, reas
     if (!isName(check)) return [`the name of the check ${show(check)}`, nameForms]
     if (one.problem !== undefined) return [`checks.${check}`, one.problem]
   }
+  if (!isFields(thresholds)) return ["thresholds", "must be an object"]
   const decoded = decodeThresholds(thresholds)
   if (Either.isLeft(decoded)) return ["thresholds", line(`are wrong: ${Flow.formatMismatch(decoded.left)}`)]
   const unknown = Object.keys(thresholds.checks ?? {}).find((check) => !Object.hasOwn(checks, check))
   return unknown === undefined ? undefined : [`thresholds.checks.${unknown}`, "is not the name of a check"]
 }
+
+/** Fails if a value was not made by {@link make}. */
+export const made = (method: string, definition: unknown): Effect.Effect<void, InvalidEvalError> =>
+  Predicate.hasProperty(definition, TypeId)
+    ? Effect.void
+    : new InvalidEvalError({ at: method, field: "eval", reason: "must be made by Eval.make" })
 
 /** Checks a definition. `method` is the operation that needs it. */
 export const checked = (method: string, definition: Definition): Effect.Effect<Checked, InvalidEvalError> =>

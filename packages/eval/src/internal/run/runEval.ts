@@ -19,7 +19,7 @@ import type { EvalPlan, LimitOptions, ReportOptions, RunOptions, ScoreOptions, S
 import type { CaseVerdict, EvalReport, SideName, Trial } from "../../EvalReport.js"
 import type { EvalRun } from "../../EvalRun.js"
 import { against } from "../baseline.js"
-import { addressOf, casesOf, checked, type Definition } from "../definition.js"
+import { addressOf, casesOf, checked, type Definition, made } from "../definition.js"
 import { limitNames, named, optionsOf, reportNames, runNames, scoreNames } from "../names.js"
 import * as Ranges from "../ranges.js"
 import { summing } from "../summary.js"
@@ -100,8 +100,9 @@ const refusing = Effect.fnUntraced(function*(
 
 /** An eval run of the ledger, with its definition. */
 const existing = (method: string, definition: Definition, options: ReportOptions) =>
-  refusing(method, options, true).pipe(
-    Effect.zipRight(Facts.find(definition.name, options.run)),
+  made(method, definition).pipe(
+    Effect.zipRight(refusing(method, options, true)),
+    Effect.zipRight(Effect.suspend(() => Facts.find(definition.name, options.run))),
     Effect.flatMap((facts) => sessionOf(method, definition, facts))
   )
 
@@ -177,6 +178,7 @@ const notCaptured = ({ checks, tools }: Definition, { isUncaptured }: Trials.Cou
   )
 
 export const plan = Effect.fnUntraced(function*(definition: Definition, options: RunOptions = {}) {
+  yield* made("Eval.plan", definition)
   yield* optionsOf("Eval.plan", options, runNames)
   const { id } = yield* cassettesOf(definition.name, { ...options, record: undefined })
   const { counts, judges, session } = yield* planned("Eval.plan", definition, options, id)
@@ -228,6 +230,7 @@ const runJudges = Effect.fnUntraced(
 
 export const run = Effect.fnUntraced(function*(definition: Definition, options: RunOptions = {}) {
   const method = "Eval.run"
+  yield* made(method, definition)
   yield* optionsOf(method, options, runNames)
   const { around, id } = yield* cassettesOf(definition.name, options)
   const { judges, session } = yield* planned(method, definition, options, id)
