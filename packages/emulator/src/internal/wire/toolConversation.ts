@@ -4,7 +4,7 @@
  * @see docs/wire.md#tool-results
  * @see docs/wire.md#emulator
  */
-import { parseJson } from "@effect-noukai/sdk/kit/plainJson"
+import { digitsOf, parseJson, withDigits } from "@effect-noukai/sdk/kit/plainJson"
 import * as Either from "effect/Either"
 import type { Json } from "../../Flow.js"
 import { type ApiError, refuse } from "../apiError.js"
@@ -153,9 +153,7 @@ export const askingMessage = (
   calls: ReadonlyArray<WireToolCall>,
   casing: Casing,
   extra: { readonly [key: string]: Json } | undefined
-): Message => ({
-  role: "assistant",
-  content: null,
-  [casing === "snake" ? "tool_calls" : "toolCalls"]: calls as unknown as Json,
-  ...extra
-})
+): Message => {
+  const key = casing === "snake" ? "tool_calls" : "toolCalls"
+  return withDigits({ role: "assistant", content: null, [key]: calls as unknown as Json, ...extra }, digitsOf(extra))
+}
