@@ -1,4 +1,4 @@
-/** The table of versions in the README is what the packages declare. Our own packages have one version, which it leaves out. */
+/** The table of versions in the guide to runtimes is what the packages declare. Our own packages have one version, which it leaves out. */
 import { readFileSync } from "node:fs"
 import { assert, it } from "vitest"
 
@@ -20,7 +20,7 @@ const ranges = (text: string): Record<string, string> =>
       .map(([, name, range]) => [name!, range!.replaceAll(" or ", " || ")])
   )
 
-const readme = read("README.md")
+const readme = read("docs/guides/runtimes.md")
 
 it.each(["sdk", "promise", "adapters", "emulator"])("%s", (folder) => {
   const name = `@effect-noukai/${folder}`

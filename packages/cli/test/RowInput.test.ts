@@ -8,7 +8,7 @@ const none: Mapping = {
   messageField: Option.none(),
   messageTemplate: Option.none(),
   parameter: [],
-  snapshots: false
+  snapshots: undefined
 }
 
 const row = { id: 7, text: "The {{cat}}", level: 3, tags: ["a"], nothing: null }

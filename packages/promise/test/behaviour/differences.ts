@@ -255,6 +255,12 @@ export const differences = [
     "Rejects with a `ReplayMissError`."
   ),
   row(
+    "replayed failures",
+    "A failed run in the replay of a session",
+    "Rejects.",
+    "Resolves with `status: \"failed\"`, as a call does whose run fails."
+  ),
+  row(
     "replay events",
     "Events of a loop in a replay",
     "Each iteration is a step of its own. `result` is the output of the last one.",

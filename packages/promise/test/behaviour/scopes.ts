@@ -252,17 +252,17 @@ export const scopes: ReadonlyArray<Behaviour> = [
         })) as Parsed
       return [rejected.name, rejected.noukai]
     })),
-  same("replays: a recorded failure is thrown", async (world) =>
-    withGate("true", async () => {
+  differs(
+    "replayed failures",
+    "a run that failed in a session",
+    { reference: ["FlowExecutionError", "MODEL_DOWN"], ours: "failed" },
+    async (world) => {
       const failing = (noukai: ReturnType<World["client"]>) => () =>
         outcome(world, () => noukai.flow("noukai/tests/fails-second").execute({ message: "hi" }))
-      const { noukai, sessionId } = await captured(world, failing)
-      const { rejected } = await world.sdk.traceScope(failing(noukai), {
-        replaySessionId: sessionId,
-        transport: noukai._transport
-      }) as Parsed
-      return [rejected.name, rejected.code]
-    })),
+      const { value: { rejected, value } } = await replayed(world, failing)
+      return rejected === undefined ? value.status : [rejected.name, rejected.code]
+    }
+  ),
   same(
     "replays: a recorded failure ends the events with step_error and flow_completed",
     async (world) =>
