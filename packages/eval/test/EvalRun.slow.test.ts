@@ -239,7 +239,7 @@ describe("an eval run", () => {
 
   it.live("refuses what is not an amount of money, before anything is sent", () =>
     Effect.gen(function*() {
-      for (const wrong of [null, 1n, {}, [1], true, NaN, -1, "x"]) {
+      for (const wrong of [1n, {}, [1], true, NaN, -1, "x"]) {
         const amount = wrong as never
         const budget = yield* Effect.flip(Eval.run(speaking(), { ...quick, budgetUsd: amount, maxCostPerRow: 1 }))
         const cost = yield* Effect.flip(Eval.run(speaking(), { ...quick, maxCostPerRow: amount }))
@@ -256,7 +256,8 @@ describe("an eval run", () => {
           wrong,
           (value) =>
             Effect.map(Effect.flip(of(value as never) as Effect.Effect<void, Error>), ({ message }) => {
-              assert.include(message, `${field} must be ${form}, not ${JSON.stringify(value)}`)
+              const rule = value === null ? "not be null" : `be ${form}, not ${JSON.stringify(value)}`
+              assert.include(message, `${field} must ${rule}`)
             })
         )
       const texts = [null, 7, true, "", {}]
@@ -284,7 +285,7 @@ describe("an eval run", () => {
 
   it.live("refuses counts and limits that are none, in every operation, before anything is sent", () =>
     Effect.gen(function*() {
-      for (const wrong of [NaN, -1, 0.5, Infinity, "1" as never, null as never]) {
+      for (const wrong of [NaN, -1, 0.5, Infinity, "1" as never]) {
         const options = { ...quick, allowErrors: wrong }
         const errors = yield* Effect.all([
           Effect.flip(Eval.run(speaking(), options)),
@@ -296,6 +297,10 @@ describe("an eval run", () => {
         for (const error of errors) {
           assert.include(error.message, "allowErrors must be a whole number of at least 0, not ")
         }
+      }
+      for (const field of ["allowErrors", "budgetUsd", "maxCostPerRow", "concurrency"]) {
+        const error = yield* Effect.flip(Eval.run(speaking(), { ...quick, [field]: null }))
+        assert.include(error.message, `${field} must not be null`)
       }
       for (const maxCostRatio of [NaN, -1, Infinity]) {
         const one = Eval.make("says", { ...options(casesOf(2)), thresholds: { maxCostRatio } }, { equals })
