@@ -42,10 +42,11 @@ const installBox = (document, packages) => {
     ? "npm run tarballs -- --global cli"
     : `npm run tarballs -- --into <your project> ${packages}`
   return `> [!IMPORTANT]
-> **The packages are not on the registry yet.** Clone the repository, and run \`npm ci\` in it. \`${command}\` then builds the packages and
-> installs them with their peers, in place of \`npm install @effect-noukai/…\`.
+> **The packages are not on the registry yet.** Clone the repository, and run \`npm ci\` in the clone. Then run
+> \`${command}\` there. It builds the packages, which takes some minutes, and installs them with their
+> peers. Do this before the lines below, which then find the packages.
 >
-> **Effect** is Effect 3: write \`effect@^3\`, because npm's \`latest\` is Effect 4. Programs with Promises do not install it.
+> **Effect** is Effect 3: write \`effect@^3\`, because npm's \`latest\` is Effect 4. Programs with Promises need not install it.
 >
 > **A key** belongs to one project of [Noukai](https://noukai.xyz), and begins with \`nk_\`. You create it there, and publish your flows there. Without
 > a key, use [the emulator](${up}packages/emulator/README.md).

@@ -6,7 +6,7 @@
  *     npm run tarballs -- --global cli                   then installs the command
  *
  * A package has the name of its folder: `sdk`, `promise`, … Packages of ours that the named ones need come with them, and so
- * do their peers. `--dev` installs them as development dependencies.
+ * do their peers. The emulator, evals and the command become development dependencies, as the manuals install them.
  */
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
@@ -26,7 +26,6 @@ const { positionals, values } = parseArgs({
   options: {
     into: { type: "string" },
     global: { type: "boolean", default: false },
-    dev: { type: "boolean", default: false },
     built: { type: "boolean", default: false }
   }
 })
@@ -70,14 +69,22 @@ npm(["pack", "--silent", ...packages.map(({ folder }) => `--workspace=${folder}`
 
 if (values.global) {
   npm(["install", "--global", ...closure.map(tarball)], root)
+  console.log("installed: noukai --help")
 } else if (values.into !== undefined) {
   // npm looks for a package.json above a folder that has none
   const folder = resolve(process.env.INIT_CWD ?? ".", values.into)
   mkdirSync(folder, { recursive: true })
   const manifest = join(folder, "package.json")
   if (!existsSync(manifest)) writeFileSync(manifest, `${JSON.stringify({ private: true, type: "module" }, null, 2)}\n`)
-  const wanted = [...closure.map(tarball), ...Object.entries(peers).map(([name, range]) => `${name}@${range}`)]
-  npm(["install", "--no-audit", "--no-fund", ...values.dev ? ["--save-dev"] : [], ...wanted], folder)
+  const isForDevelopment = ({ folder }) => ["emulator", "eval", "cli"].includes(basename(folder))
+  const install = (names, ...flags) => {
+    if (names.length > 0) npm(["install", "--no-audit", "--no-fund", ...flags, ...names], folder)
+  }
+  install([
+    ...closure.filter((item) => !isForDevelopment(item)).map(tarball),
+    ...Object.entries(peers).map(([name, range]) => `${name}@${range}`)
+  ])
+  install(closure.filter(isForDevelopment).map(tarball), "--save-dev")
   const { dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync(manifest, "utf8"))
   console.log(`installed in ${folder}: ${Object.keys({ ...dependencies, ...devDependencies }).join(", ")}`)
 }

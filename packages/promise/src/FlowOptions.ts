@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import type { FieldOf, QueuedOption } from "@effect-noukai/sdk/kit/runOptions"
 import type { ToolHandler } from "./Tool.js"
 import type { Tool } from "./TypedTool.js"
 
@@ -72,7 +71,7 @@ export interface ExecuteOptions {
 export interface ExecuteAsyncOptions extends
   Pick<
     ExecuteOptions,
-    FieldOf<QueuedOption> | "version" | "timeout" | "signal" | "sessionId"
+    "message" | "parameters" | "blockOverrides" | "trace" | "version" | "timeout" | "signal" | "sessionId"
   >
 {}
 

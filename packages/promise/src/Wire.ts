@@ -3,14 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { RepeatedField } from "@effect-noukai/sdk/kit/runOptions"
-import type { ChatMessage, ExecuteOptions } from "./FlowOptions.js"
-
-/** The fields that each request of a run has. */
-interface RunFields extends Omit<Pick<ExecuteOptions, RepeatedField>, "attachments" | "tools"> {
-  attachments?: Record<string, unknown>[]
-  tools?: Record<string, unknown>[]
-}
+import type { ChatMessage } from "./FlowOptions.js"
 
 /**
  * The body of `POST …/execute`.
@@ -18,15 +11,21 @@ interface RunFields extends Omit<Pick<ExecuteOptions, RepeatedField>, "attachmen
  * @since 0.1.0
  * @category models
  */
-export interface ExecuteRequest extends RunFields {
+export interface ExecuteRequest {
   message?: string | null
   messages?: ChatMessage[]
+  parameters?: Record<string, unknown>
+  blockOverrides?: Record<string, Record<string, unknown>>
+  attachments?: Record<string, unknown>[]
+  tools?: Record<string, unknown>[]
+  toolChoice?: unknown
   /** Resumes this run, together with `pausedAtStep` and `toolCallMessages`. */
   executionId?: string
   pausedAtStep?: string
   iterationsUsed?: number
   toolCallMessages?: Record<string, unknown>[]
   accumulatedOutputs?: Record<string, unknown>
+  trace?: boolean
 }
 
 /**
@@ -35,13 +34,19 @@ export interface ExecuteRequest extends RunFields {
  * @since 0.1.0
  * @category models
  */
-export interface StepRequest extends RunFields {
+export interface StepRequest {
   executionId?: string
   stepIndex?: number
   accumulatedOutputs?: Record<string, unknown>
   message?: string | null
+  parameters?: Record<string, unknown>
+  attachments?: Record<string, unknown>[]
   inputOverrides?: Record<string, unknown>
+  blockOverrides?: Record<string, Record<string, unknown>>
   runRemaining?: boolean
+  tools?: Record<string, unknown>[]
+  toolChoice?: unknown
   toolCallMessages?: Record<string, unknown>[]
   iterationsUsed?: number
+  trace?: boolean
 }
