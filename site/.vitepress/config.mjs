@@ -180,7 +180,7 @@ export default defineConfig({
       { text: `v${current()}`, link: "/changelog" }
     ],
     logo: "/mark.svg",
-    footer: { message: `Version ${current()}, MIT licence. Not made by Noukai.`, copyright: undefined },
+    footer: { message: `Version ${current()}, MIT licence. Not made by Noukai.` },
     editLink: {
       pattern: ({ frontmatter }) => `https://github.com/effect-noukai/effect-noukai/edit/main/${frontmatter.source}`,
       text: "Edit this page"

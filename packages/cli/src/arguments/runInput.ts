@@ -1,43 +1,24 @@
 /** The input of a run, from flags and arguments. */
-import type { ExecuteOptions } from "@effect-noukai/sdk/Execution"
-import type { Kind } from "@effect-noukai/sdk/kit/names"
-import { flagOf, kindOf, type SimpleOption } from "@effect-noukai/sdk/kit/runOptions"
+import type { SimpleOption } from "@effect-noukai/sdk/kit/runOptions"
 import * as Args from "@effect/cli/Args"
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import type * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Record from "effect/Record"
 import * as Struct from "effect/Struct"
 import { type UsageError, wrong } from "../exit/CommandError.js"
 import { Terminal } from "../terminal/Terminal.js"
-import { argument, flag, flowVersion, oneOf, optional, parameter, whole } from "./flags.js"
+import { argument, flag, flowVersion, optional, parameter } from "./flags.js"
 import * as Values from "./values.js"
 
-/** The help of the flags of options whose values have a kind. The message is an argument. */
-const helps: { readonly [K in Exclude<SimpleOption, "message">]: string } = {
-  snapshots: "Store inputs and outputs of all steps."
-}
-
-const flagOfKind = (name: string, kind: Kind, does: string): Options.Options<unknown> =>
-  kind === "flag"
-    ? Options.map(flag(name, does), (isSet) => isSet || undefined)
-    : Options.map(
-      kind === "text"
-        ? optional(name, does)
-        : kind === "count"
-        ? whole(name, does)
-        : Options.optional(oneOf(name, kind as Arr.NonEmptyReadonlyArray<string>, does)),
-      Option.getOrUndefined<string | number>
-    )
-
-/** The flags of options whose values have a kind. */
-export const simpleFlags = Record.map(helps, (does, name) => flagOfKind(flagOf(name), kindOf(name), does))
+/** The flags of the options whose values have a kind. The message is an argument. A flag that is not set leaves its option out. */
+export const simpleFlags = {
+  snapshots: Options.map(flag("snapshots", "Store inputs and outputs of all steps."), (isSet) => isSet || undefined)
+} satisfies { readonly [K in Exclude<SimpleOption, "message">]: Options.Options<unknown> }
 
 /** The options that {@link simpleFlags} set. The SDK checks them. */
 export const simpleOf = (flags: Command.Command.ParseConfig<typeof simpleFlags>) =>
-  Struct.pick(flags, ...Struct.keys(helps)) as Pick<ExecuteOptions, keyof typeof helps>
+  Struct.pick(flags, ...Struct.keys(simpleFlags))
 
 /** The flags and arguments of a command that begins a run. */
 export const runFlags = {

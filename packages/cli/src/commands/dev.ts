@@ -137,8 +137,8 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     seed: randomInt(2 ** 48 - 1),
     file: Option.getOrUndefined(input.flows),
     capture: Option.getOrUndefined(input.capture),
-    // every user of this machine can ask for it, so that it has no token
     nonce,
+    // every user of this machine can ask for it, so that it has no token
     home: () => studio === undefined ? undefined : new URL("/", studio).href,
     onRequest: (request) => runSync(terminal.note(lineOf(request), colourOf(request)))
   }).pipe(

@@ -137,12 +137,10 @@ const read =
   (request: R.Operations[K]["request"] & ReadRequest): Effect.Effect<R.Operations[K]["response"], LiveError> => {
     const rest = restOf(name, request)
     const { executionId, flow, method } = request
-    if (flow === undefined) return caller.send({ decode, ...get(request, rest) })
-    if (executionId === undefined) return caller.send({ decode, ...get(request, Address.basePath(flow) + rest) })
+    const path = flow === undefined ? rest : Address.basePath(flow) + rest
+    if (executionId === undefined) return caller.send({ decode, ...get(request, path) })
     return Effect.flatMap(idOf({ method, executionId }), (id) => {
-      if (endpoints[name].under !== "run") {
-        return caller.send({ decode, ...get(request, Address.basePath(flow) + rest) })
-      }
+      if (flow === undefined || endpoints[name].under !== "run") return caller.send({ decode, ...get(request, path) })
       const choose = () => caller.runPaths.of(flow, id, rest)
       return caller.send({ choose, decode, ...get(request, choose().path) })
     })
