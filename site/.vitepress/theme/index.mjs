@@ -5,14 +5,13 @@ import DefaultTheme from "vitepress/theme"
 import { h, nextTick, onMounted, watch } from "vue"
 import "./style.css"
 
-/** Mends two barriers of the theme: a button within a button of the side bar, and a name that hides the text of the search. */
+/** Mends two barriers of the theme: a button within a button of the side bar, and a name of the search that differs from its text. */
 const mend = () => {
   for (const item of globalThis.document.querySelectorAll(".VPSidebarItem .item[role=button]")) {
     item.removeAttribute("role")
     item.removeAttribute("tabindex")
   }
-  const search = globalThis.document.querySelector(".DocSearch-Button")
-  search?.setAttribute("aria-label", search.innerText.trim().replace(/\s+/g, " ") || "Search")
+  globalThis.document.querySelector(".DocSearch-Button")?.removeAttribute("aria-label")
 }
 
 const notFound = () =>
