@@ -50,7 +50,7 @@ const programs = [
   {
     name: "streams",
     goal: 105,
-    budget: 145.4,
+    budget: 146.9,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Noukai from "@effect-noukai/sdk/Noukai"
@@ -63,7 +63,7 @@ const programs = [
   {
     name: "everything",
     goal: 125,
-    budget: 183.7,
+    budget: 185,
     code: `export * from "@effect-noukai/sdk"`
   }
 ]

@@ -14,6 +14,7 @@ import type { AnyParameters, FlowRef } from "./Flow.js"
 import { withFiber } from "./internal/core/fiber.js"
 import { invalid, type RefusalFacts } from "./internal/core/makeError.js"
 import { monotonic, toMillis } from "./internal/core/time.js"
+import { Arrivals, callbackOf, type CallbackOption, callbackProblem } from "./internal/jobs/callback.js"
 import * as JobHandle from "./internal/jobs/jobHandle.js"
 import type { QueuedOption } from "./internal/kit/runOptions.js"
 import { type HttpService, resolveFlow, totalTimeout } from "./internal/operations/operations.js"
@@ -31,6 +32,8 @@ import type { Job, OnceJob } from "./Job.js"
 import type { CallError, InvalidRequestError, OnceError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 import { spanNames } from "./Telemetry.js"
+
+export type { CallbackOption } from "./internal/jobs/callback.js"
 
 /**
  * The types of {@link JobService}.
@@ -143,6 +146,15 @@ export interface SubmitOptions
 {
   /** The limit of the submission with its attempts, not of the run. Default: the client's, none. */
   readonly timeout?: Duration.DurationInput | undefined
+  /**
+   * Asks for a webhook when the job has ended. With `nudges`, `wait`, `result` and `Job.waitAll` wait for it and then poll;
+   * where none comes, they poll after 5 seconds, then after twice as long, up to a minute. `url` is sent with the key of the
+   * job as `job` in its query. After 20 jobs of a client that ended without a webhook, it logs a warning once, and polls
+   * as without one. A replay sends nothing, and does not wait for it. Default: no webhook.
+   *
+   * @see docs/wire.md#webhooks
+   */
+  readonly callback?: CallbackOption | undefined
 }
 
 /**
@@ -181,7 +193,8 @@ const unqueued = CallOptions.refused("is not taken by the queue: use FlowService
 
 const submitFields = {
   ...Record.map(RunInput.executeFields, () => unqueued),
-  ...RunInput.begun
+  ...RunInput.begun,
+  callback: CallOptions.checked(callbackProblem)
 }
 
 const submitInput = CallOptions.decoder<SubmitInput>("input", () => submitFields)
@@ -200,9 +213,15 @@ interface Submission<More> {
   readonly more: More
 }
 
+/** The queue of a client. */
+interface Queue {
+  readonly http: HttpService
+  readonly arrivals: Arrivals
+}
+
 /** Checks a run, submits it with `send`, and returns its handle. */
 const submitted = <B extends SubmitInput, More extends { readonly reused?: boolean }, E>(
-  http: HttpService,
+  { arrivals, http }: Queue,
   method: string,
   /** Whether the session of the run is derived from a key. */
   isKeyed: boolean,
@@ -221,13 +240,23 @@ const submitted = <B extends SubmitInput, More extends { readonly reused?: boole
     const post = (parameters: unknown) => {
       const body = RunInput.submittedFields(input, parameters)
       const reserve = costs?.reserve(undefined)
-      const request = { method, flow: address, version, sessionId, options: input, progress, reserve, body }
+      const callback = input.callback && { url: input.callback.url, job: undefined }
+      const request = { method, flow: address, version, sessionId, options: input, progress, reserve, body, callback }
       const facts = { method, flow: addressText, executionId: () => undefined }
       return Effect.zipWith(
         totalTimeout(send(request, input), total, facts, progress),
         monotonic,
         ({ more, response: { blockCount, executionId, flowId }, sessionId }, now) => {
-          const target = { http, flow, address, addressText, executionId, costs, graceEnds: now + submitGrace }
+          const target = {
+            http,
+            flow,
+            address,
+            addressText,
+            executionId,
+            costs,
+            graceEnds: now + submitGrace,
+            callback: callbackOf(arrivals, input.callback, request.callback)
+          }
           return JobHandle.make(target, { flowId, blockCount, sessionId }, more)
         }
       )
@@ -256,14 +285,14 @@ const submitted = <B extends SubmitInput, More extends { readonly reused?: boole
     )
   })
 
-const submit = (http: HttpService) => (flow: FlowRef<never>, given: SubmitInput): Effect.Effect<Job, CallError> =>
-  submitted(http, "JobService.submit", false, flow, submitInput, given, (request) =>
+const submit = (queue: Queue) => (flow: FlowRef<never>, given: SubmitInput): Effect.Effect<Job, CallError> =>
+  submitted(queue, "JobService.submit", false, flow, submitInput, given, (request) =>
     Effect.map(
-      http.request("submitJob", request),
+      queue.http.request("submitJob", request),
       (response) => ({ response, sessionId: request.sessionId, more: {} })
     ))
 
-const submitOnce = (http: HttpService) =>
+const submitOnce = (queue: Queue) =>
 (
   key: string,
   flow: FlowRef<never>,
@@ -273,11 +302,19 @@ const submitOnce = (http: HttpService) =>
     const method = "JobService.submitOnce"
     const found = CallOptions.checkKey(key)
     if (found !== undefined) return Effect.fail(invalid(method, found.field, found.reason))
-    return submitted(http, method, true, flow, submitOnceInput, given, (request, { rerunFailed = false, settle = 0 }) =>
-      Effect.map(
-        http.request("submitOnce", { ...request, key, rerunFailed, settle: toMillis(settle) ?? 0 }),
-        ({ response, reused, sessionId }) => ({ response, sessionId, more: { reused } })
-      ))
+    return submitted(
+      queue,
+      method,
+      true,
+      flow,
+      submitOnceInput,
+      given,
+      (request, { rerunFailed = false, settle = 0 }) =>
+        Effect.map(
+          queue.http.request("submitOnce", { ...request, key, rerunFailed, settle: toMillis(settle) ?? 0 }),
+          ({ response, reused, sessionId }) => ({ response, sessionId, more: { reused } })
+        )
+    )
   })
 
 const attach = (http: HttpService) =>
@@ -302,11 +339,14 @@ const attach = (http: HttpService) =>
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<JobService.Service, never, NoukaiHttp> = Effect.map(NoukaiHttp, (http) => ({
-  submit: submit(http) as JobService.Service["submit"],
-  submitOnce: submitOnce(http) as JobService.Service["submitOnce"],
-  attach: attach(http) as JobService.Service["attach"]
-}))
+export const make: Effect.Effect<JobService.Service, never, NoukaiHttp> = Effect.map(NoukaiHttp, (http) => {
+  const queue: Queue = { http, arrivals: new Arrivals() }
+  return {
+    submit: submit(queue) as JobService.Service["submit"],
+    submitOnce: submitOnce(queue) as JobService.Service["submitOnce"],
+    attach: attach(http) as JobService.Service["attach"]
+  }
+})
 
 /**
  * The service over {@link NoukaiHttp}: live, in a replay, or scripted by a test.

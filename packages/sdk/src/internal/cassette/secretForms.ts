@@ -33,7 +33,8 @@ const forms: ReadonlyArray<RegExp> = [
   beginning(/sk-/, /(?:(?:proj|svcacct|admin|None)-[\w-]{20,}|[A-Za-z0-9]{32,})/),
   // Stripe
   beginning(/[rs]k_(?:live|test|prod)_/, /[A-Za-z0-9]{16,}/),
-  beginning(/whsec_/, /[A-Za-z0-9+/]{24,}=*/),
+  // Noukai and others: the secret of webhooks
+  beginning(/whsec_/, /[\w+/-]{8,}=*/),
   // Slack
   beginning(/xox[a-z]-/, /\d[A-Za-z0-9-]{9,}/),
   beginning(/xapp-/, /\d-[A-Za-z0-9-]{10,}/),

@@ -40,13 +40,16 @@ const wait = Effect.fnUntraced(function*(
   const options = yield* waitOptions(method, given, { flow: addressText, executionId })
   const ms = limitOf(options.timeout ?? defaultTimeout)
   const deadline = (yield* monotonic) + (ms ?? Infinity)
-  const polling = JobPoll.polls({
+  const rules: JobPoll.PollRules<unknown> = {
     executionId,
     poll: JobPoll.pollTarget(target, method, options),
     next: scheduleDriver(options.schedule ?? defaultSchedule),
     pause: pauseOf(http),
     deadline
-  })
+  }
+  const polling = JobPoll.polls(
+    ms === 0 ? rules : JobPoll.awaitingNudge(rules, target.callback, options.schedule !== undefined)
+  )
   let last: JobPoll.PollOutcome | undefined
   const waiting = Stream.runForEach(ms === 0 ? Stream.take(polling, 1) : polling, (outcome) =>
     Effect.sync(() => {
@@ -94,7 +97,7 @@ export const make = <More extends object>(
     )
   const ended = (method: string, options: WaitOptions | undefined) =>
     spanned(spanNames.jobWait, wait(target, method, options))
-  const parts: JobPoll.HandleParts = { pause: pauseOf(http) }
+  const parts: JobPoll.HandleParts = { pause: pauseOf(http), callback: target.callback }
   const handle = {
     executionId,
     ...known<SubmissionFacts>(facts),

@@ -25,6 +25,7 @@ import type { ReadOptions } from "../options/callOptions.js"
 import * as CallOptions from "../options/callOptions.js"
 import { decodeResult } from "../options/flowCodec.js"
 import type { RunCosts } from "../run/runCosts.js"
+import { type JobCallback, mostWithout, nudge } from "./callback.js"
 
 interface PolledStatus {
   readonly executionId: string
@@ -117,6 +118,8 @@ export interface JobTarget {
   readonly costs: RunCosts | undefined
   /** The instant of the monotonic clock, in milliseconds, before which a 404 means `pending`. */
   readonly graceEnds: number
+  /** The webhook of the job. Absent: it has none, or not for this process. */
+  readonly callback?: JobCallback | undefined
 }
 
 const statusOf = (
@@ -198,6 +201,8 @@ export const pollTarget = Effect.fnUntraced(function*(
 export interface PollRules<A> {
   readonly executionId: string
   readonly poll: Effect.Effect<JobStatus<A>, Errors.CallError>
+  /** The milliseconds to the first poll. Absent: it is made at once. */
+  readonly first?: number
   /** The milliseconds to the next poll, given the status seen last; `undefined` when no other follows. */
   readonly next: (status: JobStatus<A>) => Effect.Effect<number | undefined>
   readonly pause: Pause
@@ -239,6 +244,8 @@ export const nextPoll = Effect.fnUntraced(function*<A>(
     const wait = Math.max(delay, Math.min(pollDelay(seen.failure), Math.max(left, 0)))
     // a poll that begins at the deadline could not be answered in time
     yield* pause(wait < deadline - now ? wait : Infinity)
+  } else if (rules.first !== undefined) {
+    yield* pause(Math.min(rules.first, (deadline - (yield* monotonic)) / 2))
   }
   const polled = yield* Effect.either(poll)
   const now = yield* monotonic
@@ -252,6 +259,51 @@ export const nextPoll = Effect.fnUntraced(function*<A>(
     ? Option.some({ status: seen?.status, failure, failures: failures + 1, failingSince })
     : yield* failure
 })
+
+/** The first wait for a webhook before a poll in its place, and the longest, in milliseconds. */
+const shortest = 5000
+const longest = 60_000
+
+const withoutQuery = (url: string): string => url.replace(/\?.*/s, "")
+
+/**
+ * The rules of polls that wait for the webhook of the job first. Without a schedule of the caller's, a poll in its place
+ * comes after 5 seconds, then after twice as long, up to a minute. After a webhook that finds the job still running its
+ * own rules are used, since the row of a job may lag behind.
+ */
+export const awaitingNudge = <A>(
+  rules: PollRules<A>,
+  callback: JobCallback | undefined,
+  hasSchedule: boolean
+): PollRules<A> => {
+  if (callback === undefined || !callback.arrivals.areExpected) return rules
+  const { arrivals, url } = callback
+  let wait = shortest
+  let isNudged = false
+  const nudged = Effect.map(nudge(callback), () => {
+    isNudged = true
+    arrivals.came()
+    return true
+  })
+  return {
+    ...rules,
+    ...hasSchedule ? undefined : { first: wait },
+    poll: Effect.tap(rules.poll, (status) =>
+      isEnded(status) && !isNudged && arrivals.endedWithout()
+        ? Effect.logWarning(
+          `no webhook reaches ${
+            withoutQuery(url)
+          }: ${mostWithout} jobs have ended without one, so jobs are polled from now on`
+        )
+        : Effect.void),
+    next: (status) =>
+      isNudged || hasSchedule ? rules.next(status) : Effect.sync(() => {
+        wait = Math.min(wait * 2, longest)
+        return wait
+      }),
+    pause: (ms) => Effect.raceFirst(rules.pause(ms), nudged)
+  }
+}
 
 /** Polls a job at once and then by its rules, up to and with the last status. The stream runs once, as its rules do. */
 export const polls = <A = unknown>(rules: PollRules<A>): Stream.Stream<PollOutcome<A>, Errors.CallError> =>
@@ -303,6 +355,7 @@ export const handleParts: unique symbol = Symbol("@effect-noukai/sdk/handleParts
 export interface HandleParts {
   /** The sleep of its client. */
   readonly pause: Pause
+  readonly callback: JobCallback | undefined
 }
 
 /** The part of a handle that is needed to poll it. One that was made elsewhere has no `handleParts`. */
@@ -314,6 +367,9 @@ export interface Pollable<A> {
 
 /** The sleep of a handle's client. */
 export const pauseOfHandle = (job: Pollable<unknown>): Pause => job[handleParts]?.pause ?? sleep
+
+/** The webhook of a handle's job. */
+export const callbackOfHandle = (job: Pollable<unknown>): JobCallback | undefined => job[handleParts]?.callback
 
 export const isPollable = (job: unknown): boolean =>
   Predicate.isRecord(job) && Predicate.isFunction(job["poll"]) && typeof job["executionId"] === "string"

@@ -156,7 +156,7 @@ const pollInTurn = <J extends JobPoll.Pollable<A>, A, E>(wait: Wait<J, A, E>, jo
 const waitFor = <J extends JobPoll.Pollable<A>, A, E>(wait: Wait<J, A, E>, job: J) =>
   Effect.gen(function*() {
     const since = yield* monotonic
-    const rules: JobPoll.PollRules<A> = {
+    const own: JobPoll.PollRules<A> = {
       executionId: job.executionId,
       poll: pollInTurn(wait, job),
       next: wait.schedule === undefined
@@ -165,6 +165,9 @@ const waitFor = <J extends JobPoll.Pollable<A>, A, E>(wait: Wait<J, A, E>, job: 
       pause: JobPoll.pauseOfHandle(job),
       patience
     }
+    const rules = wait.timeout === 0
+      ? own
+      : JobPoll.awaitingNudge(own, JobPoll.callbackOfHandle(job), wait.schedule !== undefined)
     let seen = yield* JobPoll.nextPoll(rules, undefined)
     while (wait.open.has(job.executionId)) {
       if (wait.timeout === 0) return

@@ -144,9 +144,18 @@ export type ExecuteResponse = ExecuteEnded | ExecutePaused
 /** The JSON body of a submission. Absent and `undefined` keys are not sent. */
 export interface SubmitJobBody extends Pick<ExecuteBody, FieldOf<QueuedOption>> {}
 
+/** The webhook that a submission asks for. */
+export interface CallbackRequest {
+  readonly url: string
+  /** The key of the job, once its submission was sent. A replay, and a job that was found, send none. */
+  job: string | undefined
+}
+
 /** The request of `submitJob`. */
 export interface SubmitJobRequest extends FlowRequest {
   readonly body: SubmitJobBody
+  /** The webhook of the job. It is beside the body, so that no recording has it. Absent: none is asked for. */
+  readonly callback?: CallbackRequest | undefined
 }
 
 /**
