@@ -4,7 +4,7 @@
  *
  * Needs `crypto.subtle` alone: it runs in Node, Bun, Deno, workers and pages, and has no Effect in its types.
  *
- * What the service signs is not documented where it could be read. `signed` is an option for that reason; its default is
+ * The signed text is documented nowhere that could be read, so `signed` is an option. Its default is
  * the form that such headers usually have, `<t>.<body>`. `noukai webhooks verify` tells which of the usual forms fits.
  *
  * @since 0.1.0
