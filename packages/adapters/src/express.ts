@@ -21,12 +21,14 @@ import { handledError } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
 import { clientNames, errorNames, refuseMisnamed } from "./internal/names.js"
 import { promiseRelay, type RequestInContext, unavailable } from "./internal/relay/promiseRelay.js"
-import { declaresBody } from "./internal/relay/readBody.js"
+import { declaresBody, type Pull } from "./internal/relay/readBody.js"
 import { isExcluded, requestedSession } from "./internal/sessions/request.js"
 import * as RequestScope from "./internal/sessions/requestScope.js"
+import { promiseReceiver } from "./internal/webhooks.js"
 import type * as Relay from "./Relay.js"
 import * as ReplayAnswer from "./ReplayAnswer.js"
 import * as SessionsOptions from "./SessionsOptions.js"
+import type { WebhookOptions } from "./Webhooks.js"
 
 /**
  * The parts of a request that this module uses. Requests of Express and of Node have them.
@@ -319,6 +321,57 @@ export const relay = <Request extends ExpressRequest = ExpressRequest>(
   return (request, response) => {
     const answered = Effect.scoped(relayed(rules, { request, within: snapshot() }, response))
     run(options.client, answered, { signal: cutOff(response) }).catch(() => send(response, unavailable))
+  }
+}
+
+/** The bytes of a body that a parser has kept; `undefined` where one has read them and kept none. */
+const bytesOf = (request: ExpressRequest, pull: Pull): Uint8Array | Pull | undefined => {
+  const { body, rawBody, readableDidRead, readableEnded } = request
+  if (rawBody instanceof Uint8Array) return rawBody
+  if (readableDidRead !== true && !readableEnded) return pull
+  return body instanceof Uint8Array ? body : undefined
+}
+
+/**
+ * Receives webhooks of jobs: verifies a delivery, and calls `onEvent` once for it. `event.job` is the key of the job in the
+ * address, by which `nudges` finds who waits for it. Throws an `InvalidRequestError` when an option is wrong, such as
+ * an empty secret.
+ *
+ * It needs the bytes of the body: put it before `express.json()`, give it `express.raw({ type: "application/json" })`, or keep them in
+ * `request.rawBody` by the parser's `verify`. Without them the answer is a 500, and the log says so once.
+ *
+ * @example
+ * ```ts
+ * import { webhooks } from "@effect-noukai/adapters/express"
+ * import { nudges } from "@effect-noukai/sdk/Webhook"
+ * import type { Express } from "express"
+ *
+ * declare const app: Express
+ *
+ * const inbox = nudges()
+ * app.post("/hooks/noukai", webhooks({ secrets: process.env.NOUKAI_WEBHOOK_SECRET!, onEvent: inbox.onEvent }))
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const webhooks = (options: WebhookOptions): (request: ExpressRequest, response: ExpressResponse) => void => {
+  const answers = promiseReceiver(options)
+  return (request, response) => {
+    const received = Effect.gen(function*() {
+      const pull = yield* requestBody(request)
+      const answer = yield* Effect.promise(() =>
+        answers({
+          method: request.method ?? "",
+          url: request.originalUrl ?? request.url ?? "",
+          header: (name) => headerOf(request, name),
+          body: bytesOf(request, pull)
+        })
+      )
+      if (answer.isRead) send(response, answer)
+      else yield* sendEarly(request, pull, response, answer)
+    })
+    void Effect.runPromise(Effect.scoped(received))
   }
 }
 

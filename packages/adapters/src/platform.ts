@@ -4,9 +4,10 @@
  * @since 0.1.0
  */
 import type { Names } from "@effect-noukai/sdk/kit/names"
-import type { InvalidRequestError, NoukaiError, ReplayError } from "@effect-noukai/sdk/NoukaiError"
+import { InvalidRequestError, type NoukaiError, type ReplayError } from "@effect-noukai/sdk/NoukaiError"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
+import type { VerifyOptions, WebhookEvent } from "@effect-noukai/sdk/Webhook"
 import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -16,6 +17,7 @@ import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as ErrorAnswer from "./ErrorAnswer.js"
@@ -25,9 +27,11 @@ import { platformNames, refuseMisnamed } from "./internal/names.js"
 import { declaresBody, linger, type Pull } from "./internal/relay/readBody.js"
 import { isExcluded, requestedSession } from "./internal/sessions/request.js"
 import * as RequestScope from "./internal/sessions/requestScope.js"
+import { receiver } from "./internal/webhooks.js"
 import * as Relay from "./Relay.js"
 import * as ReplayAnswer from "./ReplayAnswer.js"
 import * as SessionsOptions from "./SessionsOptions.js"
+import type { ReceiverOptions } from "./Webhooks.js"
 
 /**
  * The options of {@link sessions}.
@@ -236,6 +240,82 @@ export const errorHandler = <E, R>(
   Effect.catchSomeDefect(
     Effect.catchIf(app, isOurs, (error) => Option.getOrThrow(answered(error))),
     answered
+  )
+
+/**
+ * The options of {@link webhooks}.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface PlatformWebhookOptions<out E, out R> extends ReceiverOptions, Omit<VerifyOptions, "secrets"> {
+  /** The secrets of the organisation, as `VerifyOptions` of the sdk has them. */
+  readonly secrets: Redacted.Redacted | ReadonlyArray<Redacted.Redacted | undefined>
+  /**
+   * Run once for each delivery. If it fails, or has not ended after 15 seconds, the answer is 500, and the service
+   * delivers again. It goes on when the request is over.
+   */
+  readonly onEvent: (event: WebhookEvent) => Effect.Effect<unknown, E, R>
+}
+
+const unredacted = (secrets: PlatformWebhookOptions<never, never>["secrets"]): ReadonlyArray<string | undefined> =>
+  [secrets].flat().map((secret) => secret === undefined ? secret : Redacted.value(secret))
+
+/** Whether something has read the body of a request of Node, or of the web. */
+const wasRead = ({ source }: HttpServerRequest.HttpServerRequest): boolean =>
+  (Predicate.hasProperty(source, "readableDidRead") && source.readableDidRead === true) ||
+  (Predicate.hasProperty(source, "bodyUsed") && source.bodyUsed === true)
+
+/**
+ * Receives webhooks of jobs, as an app for a route: verifies a delivery, and runs `onEvent` once for it. `event.job` is the
+ * key of the job in the address, by which `nudges` finds who waits for it. Fails with `InvalidRequestError` when an
+ * option is wrong, such as an empty secret.
+ *
+ * @example
+ * ```ts
+ * import * as Platform from "@effect-noukai/adapters/platform"
+ * import { nudges } from "@effect-noukai/sdk/Webhook"
+ * import { HttpRouter } from "@effect/platform"
+ * import { Config, Effect } from "effect"
+ *
+ * const inbox = nudges()
+ *
+ * const router = Effect.gen(function*() {
+ *   const secrets = yield* Config.redacted("NOUKAI_WEBHOOK_SECRET")
+ *   const receive = yield* Platform.webhooks({ secrets, onEvent: (event) => Effect.sync(() => inbox.onEvent(event)) })
+ *   return HttpRouter.empty.pipe(HttpRouter.post("/hooks/noukai", receive))
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const webhooks = <E, R>(
+  options: PlatformWebhookOptions<E, R>
+): Effect.Effect<HttpApp.Default<never, R | Scope.Scope>, InvalidRequestError> =>
+  Effect.map(
+    Effect.try({
+      try: () => {
+        const { onEvent, secrets, ...rest } = options
+        return receiver({ ...rest, secrets: unredacted(secrets) }, onEvent)
+      },
+      catch: (error) => {
+        if (error instanceof InvalidRequestError) return error
+        throw error
+      }
+    }),
+    (answers) =>
+      Effect.gen(function*() {
+        const request = yield* HttpServerRequest.HttpServerRequest
+        const pull = yield* bodyOf(request)
+        const answer = yield* answers({
+          method: request.method,
+          url: request.originalUrl,
+          header: (name) => request.headers[name],
+          body: wasRead(request) ? undefined : pull
+        })
+        return answer.isRead ? whole(answer) : early(pull, answer)
+      })
   )
 
 /**

@@ -21,8 +21,10 @@ import { isExcluded, requestedSession } from "./internal/sessions/request.js"
 import * as RequestScope from "./internal/sessions/requestScope.js"
 import { type RequestBody, requestBody } from "./internal/web/requestBody.js"
 import { responseOf, ScopedRequest } from "./internal/web/scopedRequest.js"
+import { promiseReceiver } from "./internal/webhooks.js"
 import * as ReplayAnswer from "./ReplayAnswer.js"
 import * as SessionsOptions from "./SessionsOptions.js"
+import type { WebhookOptions } from "./Webhooks.js"
 
 /**
  * The parts of a request that are used.
@@ -194,6 +196,44 @@ export const withErrorHandler = <Args extends ReadonlyArray<unknown>>(
       if (response === undefined) throw error
       return response
     }
+  }
+}
+
+/**
+ * Receives webhooks of jobs: verifies a delivery, and calls `onEvent` once for it. `event.job` is the key of the job in the
+ * address, by which `nudges` finds who waits for it. Throws an `InvalidRequestError` when an option is wrong, such as
+ * an empty secret.
+ *
+ * A `POST` of the service is answered with 200. A delivery that is not signed, or too old, is a 401; one that is handled at
+ * this moment a 409; where `onEvent` failed, or the bytes were read before this handler, a 500.
+ *
+ * @example
+ * ```ts
+ * import { webhooks } from "@effect-noukai/adapters/web"
+ * import { nudges } from "@effect-noukai/sdk/Webhook"
+ *
+ * export const inbox = nudges()
+ *
+ * export const POST = webhooks({
+ *   secrets: [process.env.NOUKAI_WEBHOOK_SECRET, process.env.NOUKAI_WEBHOOK_SECRET_OLD],
+ *   onEvent: inbox.onEvent
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const webhooks = (options: WebhookOptions): (request: Request) => Promise<Response> => {
+  const answers = promiseReceiver(options)
+  return async (request) => {
+    const body = requestBody(request)
+    const answer = await answers({
+      method: request.method,
+      url: request.url,
+      header: (name) => request.headers.get(name),
+      body: request.bodyUsed ? undefined : body.pull
+    })
+    return answer.isRead ? new Response(answer.body ?? null, answer) : earlyResponse(body, answer)
   }
 }
 

@@ -106,30 +106,33 @@ const optionNames: Names<VerifyOptions> = { secrets: true, tolerance: true, sign
 const fiveMinutes = 300_000
 
 /**
- * Checks the options of {@link verify} once, before there is a delivery: throws a `TypeError` that names the option.
- * Returns the secrets that are set.
+ * Returns the first option of {@link verify} that is wrong, and why. `undefined`: `verify` takes them. A handler calls it
+ * when it starts, so that an empty secret does not wait for the first delivery.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const checkOptions = (options: VerifyOptions): ReadonlyArray<string> => {
-  const wrong = (reason: string) => new TypeError(`Webhook: ${reason}`)
-  if (!isFields(options)) throw wrong("the options must be an object with secrets")
-  const unknown = misnamed("", options, optionNames)
-  if (unknown !== undefined) throw wrong(`${unknown.field} ${unknown.reason}`)
+export const optionsProblem = (
+  options: unknown
+): { readonly field: string; readonly reason: string } | undefined => {
+  if (!isFields(options)) return { field: "options", reason: "must be an object with secrets" }
+  const found = misnamed("options", options, optionNames)
+  if (found !== undefined) return found
   const { now, secrets, signed, tolerance } = options
   if (tolerance !== undefined && !(typeof tolerance === "number" && tolerance > 0 && tolerance < Infinity)) {
-    throw wrong("tolerance must be a number of milliseconds, more than 0 and finite")
+    return { field: "tolerance", reason: "must be a number of milliseconds, more than 0 and finite" }
   }
-  if (signed !== undefined && typeof signed !== "function") throw wrong("signed must be a function")
-  if (now !== undefined && typeof now !== "function") throw wrong("now must be a function")
+  if (signed !== undefined && typeof signed !== "function") return { field: "signed", reason: "must be a function" }
+  if (now !== undefined && typeof now !== "function") return { field: "now", reason: "must be a function" }
   const all: ReadonlyArray<unknown> = Array.isArray(secrets) ? secrets : [secrets]
   const set = all.filter((secret) => secret !== undefined)
-  if (set.length === 0) throw wrong("secrets has no secret: set the organisation's, which begins with whsec_")
-  return set.map((secret, place) => {
-    if (typeof secret === "string" && secret.trim() !== "") return secret
-    throw wrong(`secrets[${place}] is ${secret === "" ? "empty" : "not a text with a secret"}: is its variable set?`)
-  })
+  if (set.length === 0) {
+    return { field: "secrets", reason: "has no secret: give the organisation's, or set the variable that has it" }
+  }
+  const wrong = all.findIndex((secret) => secret !== undefined && (typeof secret !== "string" || secret.trim() === ""))
+  if (wrong < 0) return undefined
+  const reason = typeof all[wrong] === "string" ? "is empty: is its variable set?" : "must be text"
+  return { field: Array.isArray(secrets) ? `secrets[${wrong}]` : "secrets", reason }
 }
 
 interface Signature {
@@ -242,7 +245,9 @@ export const verify = async (
   header: (name: string) => string | null | undefined,
   options: VerifyOptions
 ): Promise<WebhookEvent> => {
-  const secrets = checkOptions(options)
+  const wrong = optionsProblem(options)
+  if (wrong !== undefined) throw new TypeError(`verify: ${wrong.field} ${wrong.reason}`)
+  const secrets = [options.secrets].flat().filter((secret) => secret !== undefined)
   // a module without Effect has no Clock
   // eslint-disable-next-line no-restricted-properties
   const { now = Date.now, signed = usual, tolerance = fiveMinutes } = options

@@ -206,12 +206,13 @@ describe("options that are wrong are refused before a delivery is looked at", ()
     const none = { secrets: [] }
     const cases: ReadonlyArray<readonly [options: unknown, expected: RegExp]> = [
       [undefined, /options must be an object/],
+      [[secret], /options must be an object/],
       [none, /secrets has no secret/],
       [{ secrets: undefined }, /secrets has no secret/],
       [{ secrets: [undefined] }, /secrets has no secret/],
-      [{ secrets: "" }, /secrets\[0\] is empty/],
+      [{ secrets: "" }, /secrets is empty/],
       [{ secrets: [secret, ""] }, /secrets\[1\] is empty/],
-      [{ secrets: [secret, null] }, /secrets\[1\] is not a text/],
+      [{ secrets: [secret, null] }, /secrets\[1\] must be text/],
       [{ secret }, /secret is not an option: did you mean secrets/],
       [{ secrets: secret, tolerance: Number.NaN }, /tolerance must be a number/],
       [{ secrets: secret, tolerance: 0 }, /tolerance/],

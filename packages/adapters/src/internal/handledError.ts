@@ -15,7 +15,7 @@ const lineOf = (error: unknown): string => {
 }
 
 /** The text of a server for a log: without keys, without commands to a server of CI, and in one line. */
-const safe = (text: string): string =>
+export const safe = (text: string): string =>
   SafeText.withoutCommands(SafeText.masked(text)).replace(SafeText.directions, "").replace(/\p{Cc}+/gu, " ")
 
 /** The log of an error that was answered. */
@@ -23,7 +23,7 @@ export const logged = (error: unknown): Effect.Effect<void> =>
   Effect.logError(`noukai: a request failed: ${safe(looked(() => lineOf(error)) ?? "an error that cannot be printed")}`)
 
 /** Programs without Effect expect a plain line on `console.error`. */
-const toConsole = Logger.replace(
+export const toConsole = Logger.replace(
   Logger.defaultLogger,
   Logger.withLeveledConsole(Logger.make(({ message }) => [message].flat().join(" ")))
 )

@@ -5,6 +5,10 @@ export interface NodeRequest {
   readonly originalUrl?: string | undefined
   readonly headers: { readonly [name: string]: string | Array<string> | undefined }
   readonly readableEnded: boolean
+  /** Whether something has read of the body. */
+  readonly readableDidRead?: boolean | undefined
+  /** The bytes that a body parser has kept, where its `verify` keeps them. */
+  readonly rawBody?: unknown
   /** The body that an earlier body parser has stored. */
   readonly body?: unknown
   on(event: string, listener: (argument: Uint8Array) => void): unknown

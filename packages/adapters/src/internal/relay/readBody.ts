@@ -43,12 +43,12 @@ const decode = (parts: ReadonlyArray<Uint8Array>): Either.Either<string, "INVALI
     catch: () => "INVALID_JSON" as const
   })
 
-/** The whole body as text. After any failure the rest of the body is still unread. */
-export const readBody = (
+/** The parts of a whole body. After any failure the rest of the body is still unread. */
+export const readParts = (
   pull: Pull,
   contentLength: string | undefined,
   limits: ReadLimits
-): Effect.Effect<string, ReadProblem> =>
+): Effect.Effect<ReadonlyArray<Uint8Array>, ReadProblem> =>
   Effect.suspend(() => {
     if (declaredLength(contentLength) > limits.maxBytes) return Effect.fail("BODY_TOO_LARGE")
     const parts: Array<Uint8Array> = []
@@ -69,9 +69,16 @@ export const readBody = (
       // the timeout also fires in an uninterruptible region, and a failed sibling does not wait for it
       Effect.interruptible,
       Effect.disconnect,
-      Effect.flatMap(() => decode(parts))
+      Effect.as(parts)
     )
   })
+
+/** The whole body as text. After any failure the rest of the body is still unread. */
+export const readBody = (
+  pull: Pull,
+  contentLength: string | undefined,
+  limits: ReadLimits
+): Effect.Effect<string, ReadProblem> => Effect.flatMap(readParts(pull, contentLength, limits), decode)
 
 const most = {
   bytes: 64 * 1024 * 1024,

@@ -1,0 +1,195 @@
+/**
+ * What a request of a webhook is answered.
+ *
+ * @see docs/wire.md#webhooks
+ */
+import type { Names } from "@effect-noukai/sdk/kit/names"
+import { optionsProblem, verify, type VerifyOptions, WebhookError, type WebhookEvent } from "@effect-noukai/sdk/Webhook"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Struct from "effect/Struct"
+import * as Relay from "../Relay.js"
+import { type Deliveries, deliveries as inProcess, type WebhookOptions } from "../Webhooks.js"
+import { safe, toConsole } from "./handledError.js"
+import { type JsonAnswer, jsonAnswer } from "./jsonAnswer.js"
+import { refuseMisnamed } from "./names.js"
+import { invalid, limit } from "./relay/answer.js"
+import { type Pull, readParts } from "./relay/readBody.js"
+
+/** A request of a webhook. */
+export interface Delivered {
+  readonly method: string
+  /** The address of the request, or its path. */
+  readonly url: string
+  readonly header: (name: string) => string | null | undefined
+  /** The bytes of the body; `undefined` where something has read them before. */
+  readonly body: Uint8Array | Pull | undefined
+}
+
+/** An answer, and whether the body has been read to its end. */
+export interface WebhookAnswer extends JsonAnswer {
+  readonly isRead: boolean
+}
+
+const names: Names<WebhookOptions> = {
+  secrets: true,
+  tolerance: true,
+  signed: true,
+  now: true,
+  onEvent: true,
+  deliveries: { claim: true, handled: true, release: true },
+  maxBodyBytes: true
+}
+
+const answer = (status: number, body: unknown, isRead = true): WebhookAnswer => ({
+  ...jsonAnswer({ status, body, ...status === 405 && { headers: { allow: "POST" } } }),
+  isRead
+})
+
+const refusal = (status: number, detail: string, isRead = true) => answer(status, { detail }, isRead)
+
+/** The key of the job, which its submission put into the address. */
+const jobOf = (url: string): { readonly job?: string } => {
+  const job = new URLSearchParams(/\?([^#]*)/.exec(url)?.[1]).get("job") ?? ""
+  return job === "" ? {} : { job }
+}
+
+/** The rules of a handler. The functions of `WebhookOptions`, as Effects. */
+interface Rules<R> {
+  readonly options: VerifyOptions
+  readonly onEvent: (event: WebhookEvent) => Effect.Effect<unknown, unknown, R>
+  readonly deliveries: Deliveries
+  readonly maxBytes: number
+  /** Writes a line without the secrets. */
+  readonly report: (text: string) => Effect.Effect<void>
+  /** The refusals that the log has. */
+  readonly reported: Set<string>
+}
+
+const workTime = "15 seconds"
+const bodyTime = "10 seconds"
+
+const onStore = <A>(ask: () => A | PromiseLike<A>) => Effect.tryPromise({ try: async () => ask(), catch: identity })
+
+/** Handles an event, also when the request is over. The store hears how it ended. */
+const worked = <R>({ deliveries, onEvent, report }: Rules<R>, event: WebhookEvent, id: string | undefined) =>
+  Effect.matchCauseEffect(Effect.suspend(() => onEvent(event)), {
+    onSuccess: () => Effect.as(id === undefined ? Effect.void : onStore(() => deliveries.handled(id)), true),
+    onFailure: (cause) =>
+      Effect.as(
+        Effect.zipRight(
+          report(`the handler of a webhook failed: ${String(cause)}`),
+          id === undefined ? Effect.void : onStore(() => deliveries.release(id))
+        ),
+        false
+      )
+  }).pipe(
+    // the event was handled, or was not: a store that does not take that note changes nothing of it
+    Effect.catchAll((error) => Effect.as(report(`the store of deliveries failed: ${String(error)}`), true))
+  )
+
+const handled = <R>(rules: Rules<R>, event: WebhookEvent): Effect.Effect<WebhookAnswer, never, R> =>
+  Effect.gen(function*() {
+    const { deliveryId: id } = event
+    const claim = id === undefined ? "claimed" : yield* onStore(() => rules.deliveries.claim(id))
+    if (claim === "working") return refusal(409, "DELIVERY_IN_PROGRESS")
+    if (claim === "handled") return answer(200, { handled: false })
+    const work = yield* Effect.forkDaemon(worked(rules, event, id))
+    const done = yield* Effect.timeoutOption(Fiber.join(work), workTime)
+    if (Option.isNone(done)) yield* rules.report(`the handler of a webhook has not ended after ${workTime}`)
+    return Option.contains(done, true) ? answer(200, { handled: true }) : refusal(500, "NOT_HANDLED")
+  }).pipe(
+    Effect.catchAll((error) =>
+      Effect.as(rules.report(`the store of deliveries failed: ${String(error)}`), refusal(500, "NOT_HANDLED"))
+    )
+  )
+
+/** Refuses a delivery. The log hears of each kind of refusal once. */
+const refused = <R>({ report, reported }: Rules<R>, { code, message, status }: WebhookError) =>
+  Effect.as(
+    reported.has(code)
+      ? Effect.void
+      : Effect.suspend(() => {
+        reported.add(code)
+        return report(`a webhook was refused, ${code}: ${message}`)
+      }),
+    refusal(status, code)
+  )
+
+const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const all = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}
+
+const bytesOf = (
+  { body, header }: Delivered,
+  maxBytes: number
+): Effect.Effect<Uint8Array | undefined, WebhookAnswer> => {
+  if (!Effect.isEffect(body)) return Effect.succeed(body)
+  const limits = { maxBytes, timeout: bodyTime } as const
+  return Effect.matchEffect(readParts(body, header("content-length") ?? undefined, limits), {
+    onFailure: (problem) => Effect.fail(refusal(Relay.statusOf[problem], problem, false)),
+    onSuccess: (parts) => Effect.succeed(joined(parts))
+  })
+}
+
+const answered = <R>(rules: Rules<R>, delivered: Delivered): Effect.Effect<WebhookAnswer, never, R> =>
+  Effect.gen(function*() {
+    const { header, method, url } = delivered
+    if (method !== "POST") return refusal(405, "METHOD_NOT_ALLOWED", false)
+    const bytes = yield* bytesOf(delivered, rules.maxBytes)
+    const verified = yield* Effect.either(
+      Effect.tryPromise({ try: () => verify(bytes, header, rules.options), catch: identity })
+    )
+    if (Either.isRight(verified)) return yield* handled(rules, { ...verified.right, ...jobOf(url) })
+    if (verified.left instanceof WebhookError) return yield* refused(rules, verified.left)
+    yield* rules.report(`a webhook could not be verified: ${String(verified.left)}`)
+    return refusal(500, "NOT_VERIFIED")
+  }).pipe(Effect.merge)
+
+/** Makes the answerer of a handler. Throws an `InvalidRequestError` when an option is wrong. */
+export const receiver = <R>(
+  given: Omit<WebhookOptions, "onEvent">,
+  onEvent: (event: WebhookEvent) => Effect.Effect<unknown, unknown, R>
+): (delivered: Delivered) => Effect.Effect<WebhookAnswer, never, R> => {
+  refuseMisnamed("webhooks", given, names)
+  const { deliveries = inProcess(), maxBodyBytes } = given
+  const options = Struct.pick(given, "secrets", "tolerance", "signed", "now")
+  const wrong = optionsProblem(options)
+  if (wrong !== undefined) throw invalid(wrong.field, wrong.reason, "webhooks")
+  if (!Predicate.isFunction(onEvent)) throw invalid("onEvent", "must be a function", "webhooks")
+  for (const name of ["claim", "handled", "release"] as const) {
+    if (!Predicate.isFunction(deliveries[name])) throw invalid(`deliveries.${name}`, "must be a function", "webhooks")
+  }
+  const secrets = [options.secrets].flat().filter((secret) => secret !== undefined)
+  const rules: Rules<R> = {
+    options,
+    onEvent,
+    deliveries,
+    maxBytes: Either.getOrThrowWith(limit("maxBodyBytes", maxBodyBytes, 1_048_576, "webhooks"), identity),
+    report: (text) =>
+      Effect.logError(`noukai: ${safe(secrets.reduce((rest, secret) => rest.replaceAll(secret, "[redacted]"), text))}`),
+    reported: new Set()
+  }
+  return (delivered) => answered(rules, delivered)
+}
+
+/** The answerer of a handler for servers without Effect, whose log is the console. */
+export const promiseReceiver = (
+  { onEvent, ...options }: WebhookOptions
+): (delivered: Delivered) => Promise<WebhookAnswer> => {
+  const called = Predicate.isFunction(onEvent)
+    ? (event: WebhookEvent) => Effect.tryPromise({ try: async () => onEvent(event), catch: identity })
+    : onEvent
+  const answers = receiver(options, called)
+  return (delivered) => Effect.runPromise(Effect.provide(answers(delivered), toConsole))
+}
