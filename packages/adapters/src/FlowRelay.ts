@@ -13,7 +13,7 @@ import * as SdkRelay from "@effect-noukai/sdk/Relay"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
-import { refuseMisnamed } from "./internal/names.js"
+import { refuseMisnamed, refuseWithoutClient } from "./internal/names.js"
 import { limit } from "./internal/relay/answer.js"
 import { rejectionOf } from "./internal/relay/authorize.js"
 import { isJsonObject, parseBody, parseJson } from "./internal/relay/parseBody.js"
@@ -222,7 +222,7 @@ export const forwardToFlow = async (
   payload: Record<string, unknown>,
   traceHeaders: Record<string, string> = {}
 ): Promise<RelayOutcome> => {
-  refuseMisnamed("forwardToFlow", config, configNames)
+  refuseWithoutClient("forwardToFlow", config, configNames)
   const { bounds = {}, client, org, project, slug, version } = config
   resolved("forwardToFlow", bounds, "bounds")
   const { traceparent, tracestate } = traceHeaders

@@ -19,7 +19,7 @@ import { requestBody } from "./internal/express/requestBody.js"
 import { cutOff, holdResponse, isOfCallerWhoLeft, over, send, sendEarly } from "./internal/express/response.js"
 import { handledError } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
-import { clientNames, errorNames, refuseMisnamed } from "./internal/names.js"
+import { clientNames, errorNames, refuseMisnamed, refuseWithoutClient } from "./internal/names.js"
 import { promiseRelay, type RequestInContext, unavailable } from "./internal/relay/promiseRelay.js"
 import { declaresBody, type Pull } from "./internal/relay/readBody.js"
 import { isExcluded, requestedSession } from "./internal/sessions/request.js"
@@ -161,7 +161,7 @@ const bindEmitter = (emitter: Emitter, within: ContextRunner): void => {
  * @category middleware
  */
 export const sessions = (options: Options): Middleware => {
-  refuseMisnamed("sessions", options, clientNames satisfies Names<Options>)
+  refuseWithoutClient("sessions", options, clientNames satisfies Names<Options>)
   return middleware(options)
 }
 
@@ -257,7 +257,7 @@ export const errorHandler = (options: ErrorAnswer.Options = {}): ErrorMiddleware
  *     message: String(request.query.q),
  *     signal: requestSignal(response)
  *   })
- *   response.json(done.result)
+ *   response.json(done.status === "completed" ? done.result : { error: done.status })
  * }
  * ```
  *

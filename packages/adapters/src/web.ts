@@ -14,7 +14,7 @@ import type { RelayHandlerOptions } from "./FlowRelay.js"
 import { snapshot } from "./internal/asyncContext.js"
 import { handledError } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
-import { clientNames, errorNames, refuseMisnamed } from "./internal/names.js"
+import { clientNames, errorNames, refuseMisnamed, refuseNoHandler, refuseWithoutClient } from "./internal/names.js"
 import { promiseRelay, unavailable } from "./internal/relay/promiseRelay.js"
 import { declaresBody, linger } from "./internal/relay/readBody.js"
 import { isExcluded, requestedSession } from "./internal/sessions/request.js"
@@ -104,7 +104,7 @@ const refused = (request: WebRequest, answer: ReplayAnswer.ReplayAnswer): Respon
  *     message: await request.text(),
  *     signal: request.signal
  *   })
- *   return Response.json(done.result)
+ *   return Response.json(done.status === "completed" ? done.result : { error: done.status })
  * }, { client: noukai })
  * ```
  *
@@ -115,7 +115,8 @@ export const sessions = <Request extends WebRequest = globalThis.Request, Rest e
   handler: (request: Request, ...rest: Rest) => Response | Promise<Response>,
   options: Options
 ): (request: Request, ...rest: Rest) => Promise<Response> => {
-  refuseMisnamed("sessions", options, clientNames satisfies Names<Options>)
+  refuseNoHandler("sessions", handler)
+  refuseWithoutClient("sessions", options, clientNames satisfies Names<Options>)
   return scoped(handler, options)
 }
 
@@ -176,7 +177,7 @@ export const errorResponse = (error: unknown, options: ErrorAnswer.Options = {})
  *
  * export const POST = withErrorHandler(async (request: Request) => {
  *   const done = await noukai.flow("noukai/samples/two-step").execute({ message: await request.text() })
- *   return Response.json(done.result)
+ *   return Response.json(done.status === "completed" ? done.result : { error: done.status })
  * })
  * ```
  *
@@ -187,6 +188,7 @@ export const withErrorHandler = <Args extends ReadonlyArray<unknown>>(
   handler: (...args: Args) => Response | Promise<Response>,
   options: ErrorAnswer.Options = {}
 ): (...args: Args) => Promise<Response> => {
+  refuseNoHandler("withErrorHandler", handler)
   refuseMisnamed("withErrorHandler", options, errorNames)
   return async (...args) => {
     try {
@@ -267,8 +269,8 @@ export type RelayOptions<Request extends globalThis.Request = globalThis.Request
 export const relay = <Request extends globalThis.Request = globalThis.Request>(
   options: RelayOptions<Request>
 ): (request: Request) => Promise<Response> => {
-  const { client } = options
   const rules = promiseRelay(options)
+  const { client } = options
   return async (request) => {
     const requested = requestBody(request)
     const call = {

@@ -3,7 +3,7 @@ import { Relay } from "@effect-noukai/adapters"
 import * as Express from "@effect-noukai/adapters/express"
 import * as Nextjs from "@effect-noukai/adapters/nextjs"
 import * as Platform from "@effect-noukai/adapters/platform"
-import { forwardToFlow, resolveBounds } from "@effect-noukai/adapters/relay"
+import { boundAndParseBody, forwardToFlow, resolveBounds } from "@effect-noukai/adapters/relay"
 import * as Web from "@effect-noukai/adapters/web"
 import { Noukai } from "@effect-noukai/promise"
 import { Noukai as SdkNoukai } from "@effect-noukai/sdk"
@@ -89,6 +89,45 @@ describe("adapters: a misspelt option", () => {
       assert.fail("it was made")
     })
   }
+
+  it("in place of the options, or of the client or the handler, a value of another kind is refused", async () => {
+    const refusals = (make: (value: never) => unknown, values: ReadonlyArray<unknown>) =>
+      Promise.all(values.map(async (value) => {
+        try {
+          const made: unknown = await make(any(value))
+          if (Either.isEither(made) && Either.isLeft(made)) throw made.left
+        } catch (error) {
+          assert.instanceOf(error, InvalidRequestError, String(error))
+          return error.field
+        }
+        return "taken"
+      }))
+    const none = [undefined, null, "options", []]
+    const makers: ReadonlyArray<readonly [name: string, make: (value: never) => unknown]> = [
+      ["Express.sessions", Express.sessions],
+      ["Express.relay", Express.relay],
+      ["Web.sessions", (value) => Web.sessions(handler, value)],
+      ["Web.relay", Web.relay],
+      ["Nextjs.withNoukaiTrace", (value) => Nextjs.withNoukaiTrace(handler, value)],
+      ["Nextjs.createRelayRoute", Nextjs.createRelayRoute],
+      ["forwardToFlow", (value) => forwardToFlow(value, {})],
+      ["boundAndParseBody", (value) => boundAndParseBody("{}", value)],
+      ["Relay.make", Relay.make]
+    ]
+    for (const [name, make] of makers) {
+      assert.deepStrictEqual(await refusals(make, none), none.map(() => "options"), name)
+    }
+    const clients = [undefined, {}, "client"]
+    for (const [name, make] of makers.slice(0, 6)) {
+      const refused = await refusals((client) => make(any({ client })), clients)
+      assert.deepStrictEqual(refused, clients.map(() => "client"), name)
+    }
+    for (
+      const make of [(value: never) => Web.sessions(value, { client }), (value: never) => Web.withErrorHandler(value)]
+    ) {
+      assert.deepStrictEqual(await refusals(make, none), none.map(() => "handler"))
+    }
+  })
 
   it("of forwardToFlow is refused, and nothing is sent", async () => {
     const error = await forwardToFlow(any({ ...address, verson: 1 }), {}).then(

@@ -92,9 +92,9 @@ export const layerRunner = (
   BatchEngine,
   BatchStoreError | InvalidBatchError,
   BatchStore | FlowService | JobService | RunService | SessionService
-> => {
-  const definitions = new Map(options.batches?.map((batch) => [batch.id, batch as Definition]))
-  return Lanes.runner(options).pipe(
-    Layer.provide(BatchDriver.layer((batch) => definitions.get(batch)))
+> =>
+  Lanes.runner(options).pipe(
+    Layer.provide(
+      BatchDriver.layer((batch) => options.batches?.find(({ id }) => id === batch) as Definition | undefined)
+    )
   )
-}

@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import { isCount, isNegativeTime, misnamed, type Names } from "@effect-noukai/sdk/kit/names"
+import { isCount, isNegativeTime, misnamed, type Names, type Problem } from "@effect-noukai/sdk/kit/names"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import * as Config from "effect/Config"
@@ -61,18 +61,18 @@ const withTimeouts = (url: string): string => {
  */
 export const client = (options: Options): Layer.Layer<PgClient.PgClient | SqlClient, BatchStoreError> =>
   Layer.suspend(() => {
-    const { maxConnections = 1, connectTimeout = 0 } = options
-    const found = misnamed("options", options, names) ??
-      (isCount(maxConnections, 1)
-        ? undefined
-        : { field: "maxConnections", reason: "must be a whole number of at least 1" }) ??
-      (isNegativeTime(connectTimeout) || Option.isNone(Duration.decodeUnknown(connectTimeout))
-        ? { field: "connectTimeout", reason: "must be a duration of at least 0" }
-        : undefined)
+    const found = misnamed("options", options, names) ?? misnumbered(options)
     return found === undefined
       ? connected(options)
       : Layer.fail(new BatchStoreError({ operation: "read its options", detail: `${found.field} ${found.reason}` }))
   })
+
+const misnumbered = ({ connectTimeout = 0, maxConnections = 1 }: Options): Problem | undefined =>
+  !isCount(maxConnections, 1)
+    ? { field: "maxConnections", reason: "must be a whole number of at least 1" }
+    : isNegativeTime(connectTimeout) || Option.isNone(Duration.decodeUnknown(connectTimeout))
+    ? { field: "connectTimeout", reason: "must be a duration of at least 0" }
+    : undefined
 
 const names: Names<Options> = { url: true, maxConnections: true, connectTimeout: true, applicationName: true }
 

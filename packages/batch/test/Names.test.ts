@@ -131,6 +131,61 @@ const others: ReadonlyArray<
       "select must be an object"
     ] as const
   ]),
+  ...["names", [undefined], [{ id: "names" }]].map((batches) =>
+    [
+      "the batches of layerRunner",
+      () => Effect.scoped(Layer.build(layerRunner({ host: "127.0.0.1", batches: any(batches) }))),
+      "batches must be a list of batches"
+    ] as const
+  ),
+  ["the options of layerCluster", () => Effect.scoped(Layer.build(layerCluster(any(null)))), "must be an object"],
+  ...[undefined, null, "names", [], new Map()].flatMap((value) => [
+    [
+      "the options of make",
+      () => Batch.run(Batch.make(any(value)), numbered(2)),
+      "options must be an object"
+    ] as const,
+    [
+      "the options of make, planned",
+      () => Batch.plan(Batch.make(any(value)), numbered(2)),
+      "options must be an object"
+    ] as const,
+    [
+      "the options of make, read",
+      () => Stream.runDrain(Batch.results(Batch.make(any(value)))),
+      "must be an object"
+    ] as const,
+    ["the options of retry", () => Batch.retry("names", any(value)), "options must be an object"] as const,
+    [
+      "the options of layerRunner",
+      () => Effect.scoped(Layer.build(layerRunner(any(value)))),
+      "must be an object"
+    ] as const,
+    [
+      "the options of postgres",
+      () => Effect.scoped(Layer.build(Postgres.client(any(value)))),
+      "must be an object"
+    ] as const,
+    [
+      "the options of runBatch",
+      () => Effect.tryPromise({ try: () => runBatch(any(value)), catch: (error) => error }),
+      "must be an object"
+    ] as const,
+    [
+      "the options of batchResults",
+      () => Effect.tryPromise({ try: () => batchResults(any(value)).next(), catch: (error) => error }),
+      "must be an object"
+    ] as const
+  ]),
+  ["options that cannot be read", () =>
+    Batch.run(
+      Batch.make(any({
+        get id() {
+          throw new Error("no")
+        }
+      })),
+      numbered(2)
+    ), "id cannot be read"],
   ["rows", () => Batch.plan(batch, BatchSource.fromIterable(any(Promise.resolve([])))), "must be an iterable"],
   ["a stream", () => Batch.plan(batch, BatchSource.fromStream(any(list))), "must be a stream"],
   ["a path", () => Batch.plan(batch, any(BatchSource.fromJsonl(any(undefined)))), "path must be a text"],
@@ -159,7 +214,7 @@ const others: ReadonlyArray<
   ["a pattern", () => Stream.runDrain(Batch.numbers("names", any(/a/))), "pattern must be a text"],
   ["a state", () => Stream.runDrain(Batch.numbers("names", "*", any("faild"))), "state must be the state of a row"],
   ["a prefix", () => Batch.list(any(1)), "prefix must be a text"],
-  ["a side", () => Stream.runDrain(Batch.diff(any(undefined), { ledger: store })), "ledger must be a layer"],
+  ["a side", () => Stream.runDrain(Batch.diff(any(undefined), { ledger: store })), "options must be an object"],
   [
     "a side",
     () => Stream.runDrain(Batch.diff({ ledger: any("a.ledger") }, { ledger: store })),

@@ -70,6 +70,10 @@ describe("the definition of an eval", () => {
           assert.strictEqual(error.message, `Eval.${name}: eval must be made by Eval.make`)
         }
       }
+      for (const options of [undefined, null, "spelling", []]) {
+        const made = Eval.make("spelling", options as never, checks as never) as unknown as Definition
+        assert.strictEqual(yield* refusal(made), "Eval.run: options must be an object")
+      }
       assert.match(yield* refusal(definition({ key: "id" })), /^Eval\.run: key must be a function/)
       assert.match(yield* refusal(definition({ operation: "run" })), /^Eval\.run: operation must be/)
       assert.match(yield* refusal(definition({ tools: {} })), /^Eval\.run: tools require operation/)

@@ -129,6 +129,14 @@ const pure: ReadonlyArray<readonly [name: string, call: () => unknown, message: 
   ["testing.events", () => Testing.events.stepCompleted("a", 1, any({ costUSD: "1" })), /costUSD: .*costUsd\?/],
   ["testing.events", () => Testing.events.run({}, any({ flowid: "a" })), /flowid: .*flowId\?/],
   ["testing.session", () => Testing.session(any({ slug: "a", reslt: 1 })), /reslt: .*result\?/],
+  ...[undefined, null].flatMap((none) => [
+    ["testing.session", () => Testing.session(any(none)), /^session: invalid options: must be an object$/] as const,
+    [
+      "testing.recording",
+      () => Testing.recording(any(none)),
+      /^recording: invalid options: must be an object$/
+    ] as const
+  ]),
   ["testing.recording", () => Testing.recording(any({ flow: "a/b/c", mesage: "a" })), /mesage: .*message\?/],
   ["addCases", () => kept((session) => session.addCases("", any({ isCSV: true }))), /isCSV: .*isCsv\?/],
   ["the test of a session", () => kept((session) => session.test("a.json", any({ path: [] }))), /path: .*paths\?/],

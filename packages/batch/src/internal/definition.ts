@@ -2,7 +2,7 @@
 import { Flow, NoukaiConfig } from "@effect-noukai/sdk"
 import type { ExecuteOptions } from "@effect-noukai/sdk/Execution"
 import type { AnyParameters, FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
-import { isVersion, misnamed, type Names } from "@effect-noukai/sdk/kit/names"
+import { isVersion, misnamed, type Names, type Problem } from "@effect-noukai/sdk/kit/names"
 import { withoutDigits } from "@effect-noukai/sdk/kit/plainJson"
 import { forNames, type QueuedOption, rowOptions, unqueuedFields } from "@effect-noukai/sdk/kit/runOptions"
 import * as Effect from "effect/Effect"
@@ -53,14 +53,22 @@ export interface Definition extends Options {
   readonly operation: Operation
   readonly recovery: "exact" | "reported"
   readonly maxInputBytes: number
+  /** The reason why the options were refused. */
+  readonly problem?: Problem
 }
 
 const variance = {}
 
+/** The options in place of those that cannot be used. */
+const refusedOptions: Options = { id: "", flow: "", key: String, input: () => ({}) }
+
 export const make = (options: Options): Definition => {
-  const { maxInputBytes = 16 * 1024 * 1024, operation = "jobs", version = "production" } = options
+  const problem = misnamed("options", options, names)
+  const given = problem === undefined ? options : refusedOptions
+  const { maxInputBytes = 16 * 1024 * 1024, operation = "jobs", version = "production" } = given
   return {
-    ...options,
+    ...given,
+    ...problem && { problem },
     [TypeId]: variance,
     version,
     operation,
@@ -89,7 +97,8 @@ const names: Names<Definition> = {
   tools: true,
   maxInputBytes: true,
   note: true,
-  recovery: true
+  recovery: true,
+  problem: true
 }
 
 const targetNames: Names<RowTarget> = { flow: true, version: true }
@@ -100,9 +109,14 @@ export interface Defined extends BatchIdentity {
   readonly addressOf: (flow: FlowRef<never>) => Either.Either<string, string>
 }
 
-/** Fails if a value was not made by {@link make}. */
-export const made = (method: string, batch: unknown): Effect.Effect<void, InvalidBatchError> =>
-  fitting(method, "batch", () => Predicate.hasProperty(batch, TypeId), "must be made by Batch.make")
+/** Fails if a value was not made by {@link make}, or of options that cannot be used. */
+export const made = (method: string, batch: Definition): Effect.Effect<void, InvalidBatchError> =>
+  fitting(method, "batch", () => Predicate.hasProperty(batch, TypeId), "must be made by Batch.make").pipe(
+    Effect.zipRight(Effect.suspend(() => {
+      const { problem } = batch
+      return problem === undefined ? Effect.void : invalid(method, problem.field, problem.reason)
+    }))
+  )
 
 /** Fails if a value is not a source of rows. */
 export const isSource = (method: string, source: unknown): Effect.Effect<void, InvalidBatchError> =>

@@ -3,7 +3,7 @@ import type { JobInput, RequestInput } from "@effect-noukai/batch/Batch"
 import * as BatchSource from "@effect-noukai/batch/BatchSource"
 import { Flow, NoukaiConfig, type NoukaiError, type Tools } from "@effect-noukai/sdk"
 import type { FlowRef } from "@effect-noukai/sdk/Flow"
-import { isFields, misnamed, type Names } from "@effect-noukai/sdk/kit/names"
+import { isFields, misnamed, type Names, type Problem } from "@effect-noukai/sdk/kit/names"
 import { withoutDigits } from "@effect-noukai/sdk/kit/plainJson"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -42,21 +42,31 @@ export interface Definition extends Options {
   readonly cases: BatchSource.BatchSource<unknown, unknown, unknown>
   readonly operation: "jobs" | "execute"
   readonly thresholds: Thresholds
+  /** The reason why the options were refused. */
+  readonly problem?: Problem
 }
 
 const variance = {}
 
-export const make = (name: string, options: Options, checks: Checks): Definition => ({
-  ...options,
-  [TypeId]: variance,
-  name,
-  checks,
-  cases: Predicate.hasProperty(options.cases, Symbol.iterator)
-    ? BatchSource.fromIterable(options.cases)
-    : options.cases,
-  operation: options.operation ?? "jobs",
-  thresholds: options.thresholds === undefined ? {} : options.thresholds
-})
+/** The options in place of those that cannot be used. */
+const refusedOptions: Options = { flow: "", cases: [], key: String, input: () => ({}) }
+
+export const make = (name: string, given: Options, checks: Checks): Definition => {
+  const problem = misnamed("options", given, names)
+  const options = problem === undefined ? given : refusedOptions
+  return {
+    ...options,
+    ...problem && { problem },
+    [TypeId]: variance,
+    name,
+    checks,
+    cases: Predicate.hasProperty(options.cases, Symbol.iterator)
+      ? BatchSource.fromIterable(options.cases)
+      : options.cases,
+    operation: options.operation ?? "jobs",
+    thresholds: options.thresholds === undefined ? {} : options.thresholds
+  }
+}
 
 /** A definition that can be used. */
 export interface Checked {
@@ -83,13 +93,15 @@ const names: Names<Definition> = {
   input: true,
   operation: true,
   tools: true,
-  thresholds: true
+  thresholds: true,
+  problem: true
 }
 
 /** The first problem of a definition: its field, and the rule that it breaks. */
 export const problemOf = (definition: Definition): readonly [field: string, reason: string] | undefined => {
-  const { cases, checks, name, operation, thresholds, tools } = definition
+  const { cases, checks, name, operation, problem, thresholds, tools } = definition
   if (!isName(name)) return ["name", nameForms]
+  if (problem !== undefined) return [problem.field, problem.reason]
   const misspelt = misnamed("options", definition, names)
   if (misspelt !== undefined) return [misspelt.field, misspelt.reason]
   if (!Predicate.hasProperty(cases, "rows") || !Predicate.hasProperty(cases.rows, Stream.StreamTypeId)) {

@@ -7,7 +7,7 @@ import { identity } from "effect/Function"
 import type { RelayBounds, RelayHandlerOptions } from "../../FlowRelay.js"
 import * as Relay from "../../Relay.js"
 import type { ContextRunner } from "../asyncContext.js"
-import { refuseMisnamed } from "../names.js"
+import { refuseWithoutClient } from "../names.js"
 import { Thrown } from "../untrusted.js"
 import { invalid, refusal } from "./answer.js"
 
@@ -45,7 +45,7 @@ const isOptions = (bounds: unknown): boolean => bounds === undefined || isFields
 export const promiseRelay = <Request>(
   options: RelayHandlerOptions<Request>
 ): Relay.Relay<RequestInContext<Request>, NoukaiHttp> => {
-  refuseMisnamed("relay", options, names)
+  refuseWithoutClient("relay", options, names)
   const { authorize, bounds, client, flow, org, project, slug, ...given } = options
   if (!isOptions(bounds)) throw invalid("bounds", "must be an object")
   const { maxBodyBytes = bounds?.maxBodyBytes, maxMessages = bounds?.maxMessages, ...limits } = given

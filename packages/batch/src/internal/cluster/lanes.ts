@@ -26,15 +26,16 @@ import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { BatchEngine, type BatchWork } from "../../BatchEngine.js"
 import { BatchStoreError, InvalidBatchError } from "../../BatchError.js"
 import { BatchStore } from "../../BatchStore.js"
-import type { TypeId } from "../definition.js"
+import { TypeId } from "../definition.js"
 import { BatchDriver } from "../drive/batchDriver.js"
-import { named } from "../names.js"
+import { fitting, named } from "../names.js"
 
 /** The options that all processes of a cluster share: each has to give the same. */
 export interface ClusterOptions {
@@ -297,7 +298,7 @@ export const client = (
 ): Layer.Layer<BatchEngine, BatchStoreError | InvalidBatchError, BatchStore> =>
   Layer.unwrapEffect(
     Effect.map(
-      Effect.zipRight(named("layerCluster", options, clusterNames), settingsOf("layerCluster", options)),
+      Effect.flatMap(named("layerCluster", options, clusterNames), () => settingsOf("layerCluster", options)),
       (settings) =>
         Layer.effect(BatchEngine, makeEngine(settings)).pipe(
           Layer.provide(ClusterWorkflowEngine.layer),
@@ -317,8 +318,10 @@ export const runner = (
   options: RunnerOptions
 ): Layer.Layer<BatchEngine, BatchStoreError | InvalidBatchError, BatchDriver | BatchStore> =>
   Layer.unwrapEffect(Effect.gen(function*() {
-    const { host, listenHost = host, port = 24_431 } = options
     yield* named("layerRunner", options, runnerNames)
+    const { batches = [], host, listenHost = host, port = 24_431 } = options
+    const areBatches = () => Array.isArray(batches) && batches.every((batch) => Predicate.hasProperty(batch, TypeId))
+    yield* fitting("layerRunner", "batches", areBatches, "must be a list of batches, each made by Batch.make")
     const settings = yield* settingsOf("layerRunner", options)
     const runnerAddress = Option.some(yield* addressOf("layerRunner", host, port))
     const runnerListenAddress = Option.some(yield* addressOf("layerRunner", listenHost, port))

@@ -110,7 +110,6 @@ export const misnamed = (whole: string, given: unknown, names: Table): Problem |
     return undefined
   }
   try {
-    if (given === undefined) return undefined
     return isFields(given) ? within(given, names, "") : { field: whole, reason: "must be an object" }
   } catch {
     return { field: at, reason: unreadable }

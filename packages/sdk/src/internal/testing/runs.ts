@@ -84,7 +84,7 @@ type More<T extends WireEvent["type"]> = Partial<Omit<WireEventOf<T>, "type">>
 /** Returns the fields of an event. Throws a `TypeError` for an unknown one. */
 const known = <A extends object>(builder: string, fields: object, more: A | undefined): A | undefined => {
   const names = Object.fromEntries(Object.keys(fields).map((name) => [name, true as const]))
-  const found = misnamed("fields", more, names)
+  const found = more === undefined ? undefined : misnamed("fields", more, names)
   if (found !== undefined) throw new TypeError(`${builder}: invalid ${found.field}: ${found.reason}`)
   return more
 }
