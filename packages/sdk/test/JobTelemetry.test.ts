@@ -1,5 +1,5 @@
 /** Spans of jobs and of reading runs and sessions (docs/wire.md#spans): one each, with the keys of executions, and none unless traced. */
-import { JobService, NoukaiReplay, RunService } from "@effect-noukai/sdk"
+import { FlowService, JobService, NoukaiReplay, RunService, SessionService } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Schedule, Stream } from "effect"
 import { config, plantedKey, servicesFor } from "./support/client.js"
@@ -123,6 +123,38 @@ describe("sessions", () => {
       }])
       const { spanId, traceId } = opened[0]!.span
       assert.strictEqual(server.requests[0]!.headers["traceparent"], `00-${traceId}-${spanId}-01`)
+    }))
+})
+
+describe("runs per key", () => {
+  const read = (opened: ReadonlyArray<Opened>) =>
+    opened.filter(({ span }) => span.name === "noukai.session").map((one) => summary(one).ok)
+  const asked = (answers: ReadonlyArray<Wire.Answer>) =>
+    Effect.gen(function*() {
+      const { opened, tracer } = collecting()
+      const server = yield* Wire.serve(...answers)
+      const flows = Context.get(yield* servicesFor(server, { maxRetries: 0 }), FlowService)
+      const exit = yield* Effect.exit(Effect.withTracer(flows.executeOnce("key", flow, { message: "hi" }), tracer))
+      return [Exit.isSuccess(exit), read(opened)]
+    })
+  const absent = Wire.json(404, { detail: { code: "SESSION_NOT_FOUND", message: "no such session" } })
+  const completed = Wire.json(200, { status: "completed", result: 1, flowId: "f", blockCount: 1, executionId: "ex-1" })
+
+  it.scopedLive("noukai.session: a session that does not exist yet is not an error of the look-up", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* asked([absent, completed]), [true, [true]])
+      // a 404 that may be of a gateway is one, and so is a refusal
+      assert.deepStrictEqual(yield* asked([Wire.json(404, {})]), [false, [false]])
+      assert.deepStrictEqual(yield* asked([Wire.json(403, {})]), [false, [false]])
+    }))
+
+  it.scopedLive("noukai.session: it is an error of a read that needs it", () =>
+    Effect.gen(function*() {
+      const { opened, tracer } = collecting()
+      const server = yield* Wire.serve(absent)
+      const sessions = Context.get(yield* servicesFor(server, { maxRetries: 0 }), SessionService)
+      yield* Effect.flip(Effect.withTracer(sessions.get(sessionId), tracer))
+      assert.deepStrictEqual(read(opened), [false])
     }))
 })
 

@@ -2,7 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
-import type { BudgetExceededError, InvalidRequestError } from "../../NoukaiError.js"
+import type { BudgetExceededError, InvalidRequestError, SessionError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { withFiber } from "../core/fiber.js"
 import { maxDepth, nestsTooDeep } from "../core/json.js"
@@ -273,13 +273,20 @@ export const live = (caller: Caller) => {
      * @see docs/wire.md#sessions
      */
     session: (request) => {
-      const { method, sessionId } = request
+      const { mayBeAbsent, method, sessionId } = request
       if (!isSessionId(sessionId)) return Effect.fail(notSessionId(method, sessionId))
       const failing = Effect.mapError(
         read(caller, "session", readSession(sessionId))(request),
         ofSession(isAbsence(caller, sessionId))
       )
-      return Spans.readSpan(spanNames.session, { sessionId }, () => ({}), failing)
+      const isExpected = (error: SessionError): boolean =>
+        mayBeAbsent === true && error._tag === "ReplaySessionNotFoundError" && error.isAbsent === true
+      const answered = Effect.catchIf(
+        Effect.map(failing, Either.right),
+        isExpected,
+        (error) => Effect.succeed(Either.left(error))
+      )
+      return Effect.flatten(Spans.readSpan(spanNames.session, { sessionId }, () => ({}), answered))
     }
   }
   return { requests, streams: { step: reservingStream(step(caller)), traceStream: traceStream(caller) } }

@@ -332,6 +332,8 @@ export interface RunListResponse extends Schema.Schema.Type<typeof RunListRespon
 export interface SessionRequest extends RequestContext {
   /** A UUID. */
   readonly sessionId: string
+  /** Whether the caller looks for a run that may not exist, so that an absent session is not an error of the span. */
+  readonly mayBeAbsent?: true
 }
 
 /**

@@ -63,7 +63,7 @@ const listed = (
   sessionId: string
 ): Effect.Effect<ReadonlyArray<Operation.SessionExecution>, Errors.CallError | Errors.OnceError> => {
   const { retryPost: _, ...options } = asked.options
-  return session({ method: asked.method, options, progress: { sent: "no" }, sessionId }).pipe(
+  return session({ method: asked.method, options, progress: { sent: "no" }, sessionId, mayBeAbsent: true }).pipe(
     Effect.map(({ executions }) => [...new Map(executions.map((one) => [one.executionId, one])).values()]),
     Effect.catchTags({
       ReplaySessionNotFoundError: ({ code, detail, isAbsent, requestId, responseBody, statusCode }) => {
