@@ -7,7 +7,7 @@ export const gradeByPromise = async (noukai = new Noukai()) => {
       message: "The cat sat.",
       parameters: { difficulty: "hard" }
     })
-    return done.result
+    return done.status === "completed" ? done.result : `the run is ${done.status}`
   } catch (error) {
     if (error instanceof APIConnectionError && error.sent !== "no") return "a run may exist, and may be billed"
     throw error

@@ -5,6 +5,7 @@ import express5 from "express"
 import express4 from "express4"
 import { afterAll, afterEach, assert, beforeAll, describe, expect, it, vi } from "vitest"
 import { listen } from "./support/listen.js"
+import { resultOf } from "./support/promiseClient.js"
 import { answer, plantedKey, startWorld, type World } from "./support/world.js"
 
 let world: World
@@ -144,7 +145,7 @@ for (
         request.resume().on("end", () => next())
       })
       app.post("/", async (_request, response) => {
-        response.json((await client.flow(answer).execute({ message: "again" })).result)
+        response.json(resultOf(await client.flow(answer).execute({ message: "again" })))
       })
       const { close, url } = await listen(app, async () => {})
       const { runs } = world.counts()
@@ -162,7 +163,7 @@ for (
       const app = express()
       app.use(sessions({ client }), sessions({ client }))
       app.get("/", async (_request, response) => {
-        response.json([currentSessionId(), (await client.flow(answer).execute({ message: "hi" })).result])
+        response.json([currentSessionId(), resultOf(await client.flow(answer).execute({ message: "hi" }))])
       })
       app.get("/none", (_request, response) => {
         response.json([])

@@ -5,6 +5,7 @@ import { Noukai } from "@effect-noukai/promise"
 import express from "express"
 import { afterEach, assert, expect, it, vi } from "vitest"
 import { listen } from "./support/listen.js"
+import { resultOf } from "./support/promiseClient.js"
 
 type Handler = (noukai: Noukai, question: string) => Promise<{ readonly reply: string }>
 
@@ -49,7 +50,7 @@ it("a request of production is replayed against an edited handler, and no run is
   const first: Handler = async (noukai, question) => {
     await noukai.flow("acme/support/classify").execute({ message: question })
     const answer = await noukai.flow("acme/support/answer").execute({ message: question })
-    return { reply: (answer.result as { readonly text: string }).text.toLowerCase() }
+    return { reply: (resultOf(answer) as { readonly text: string }).text.toLowerCase() }
   }
   const production = await startApp(emulator.port, first)
   const original = await ask(production.url, "Where is A17?", {
@@ -74,7 +75,7 @@ it("a request of production is replayed against an edited handler, and no run is
   const edited: Handler = async (noukai, question) => {
     await noukai.flow("acme/support/classify").execute({ message: question })
     const answer = await noukai.flow("acme/support/answer").execute({ message: "whatever is asked now" })
-    return { reply: (answer.result as { readonly text: string }).text }
+    return { reply: (resultOf(answer) as { readonly text: string }).text }
   }
   const fixed = await startApp(emulator.port, edited)
   const better = await ask(fixed.url, "Where is A17?", { "x-noukai-replay": session })

@@ -31,6 +31,8 @@ export interface ExecuteResult {
 /**
  * A run that waits for the results of `toolCalls`. Undeclared fields of the response are kept.
  *
+ * It has no `result`, so that the compiler refuses `run.result` where the run may be paused: check `status` first.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -50,8 +52,6 @@ export interface PausedResult {
   blockCount: number
   /** The session of the run. */
   sessionId?: string
-  /** Always absent: the run has no result yet. Check `status` before you read `result`. */
-  readonly result?: undefined
   /** Distinguishes the two results. Not part of the JSON. */
   readonly requiresToolCalls: true
   /**

@@ -46,7 +46,7 @@ export type FlowIdentifier = string | { org: string; project: string; slug: stri
  * const grade = async (text: string) => {
  *   await using noukai = new Noukai({ timeout: 60_000 })
  *   const done = await noukai.flow("acme/spelling/grade-3").execute({ message: text })
- *   return done.result
+ *   return done.status === "completed" ? done.result : undefined
  * }
  * ```
  *

@@ -138,7 +138,7 @@ const withClient = async <T>(
  * const graded = () =>
  *   record("test/cassettes/grade.json", async (noukai) => {
  *     const run = await noukai.flow("acme/spelling/grade-3").execute({ message: "The cat sat." })
- *     return run.result
+ *     return run.status === "completed" ? run.result : undefined
  *   })
  * ```
  *

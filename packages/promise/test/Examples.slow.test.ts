@@ -19,6 +19,7 @@ import * as typedFlow from "./examples/typedFlow.js"
 import * as typedLibraries from "./examples/typedLibraries.js"
 import { ask as askTyped } from "./examples/typedTool.js"
 import { startRelay } from "./support/relay.js"
+import { resultOf } from "./support/world.js"
 
 let emulator: RunningEmulator
 let noukai: Noukai
@@ -63,7 +64,7 @@ it("5,000 rows, each paid once, although the process stops in their middle", asy
 
 it("tools, with a handler and by hand", async () => {
   const handled = await tools.withHandler(noukai)
-  assert.deepStrictEqual(handled.result, { text: "The weather, as get_weather says: 18 °C in Lisbon" })
+  assert.deepStrictEqual(resultOf(handled), { text: "The weather, as get_weather says: 18 °C in Lisbon" })
   assert.strictEqual((await tools.byHand(noukai)).status, "completed")
 })
 

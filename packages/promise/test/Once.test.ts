@@ -10,7 +10,7 @@ import {
   UnexpectedResponseError
 } from "@effect-noukai/promise"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, it } from "vitest"
-import { rejection } from "./support/world.js"
+import { rejection, resultOf } from "./support/world.js"
 
 const echo = "noukai/tests/echo"
 const failing = "noukai/tests/failing"
@@ -51,7 +51,7 @@ it("executeOnce runs what is absent, and gives what ran", async () => {
   const first = await flow.executeOnce("row 1", { message: "hi" })
   const second = await flow.executeOnce("row 1", { message: "hi", signal: new AbortController().signal })
   assert.deepStrictEqual([first.reused, second.reused], [false, true])
-  assert.deepStrictEqual(second.result, { said: "hi" })
+  assert.deepStrictEqual(resultOf(second), { said: "hi" })
   assert.strictEqual(second.executionId, first.executionId)
   assert.strictEqual(second.sessionId, first.sessionId)
   assert.isFalse(second.requiresToolCalls)
@@ -95,7 +95,7 @@ it("a pause goes on by its own resume", async () => {
   assert.isFalse(paused.reused)
   assert.instanceOf(await rejection(flow.executeOnce("row 1", { tools })), RunInProgressError)
   const done = await paused.resume({ toolResults: [{ tool_call_id: paused.toolCalls[0]!.id, content: "warm" }] })
-  assert.strictEqual(done.result, "sunny")
+  assert.strictEqual(resultOf(done), "sunny")
   assert.deepInclude(await flow.executeOnce("row 1", { tools }), { result: "sunny", reused: true })
 })
 
@@ -121,8 +121,8 @@ it("a pause that is answered twice leads to what followed the first answer", asy
   const paused = await noukai.flow("noukai/tests/asking").execute({ tools })
   assert(paused.requiresToolCalls)
   const answer = { toolResults: [{ tool_call_id: paused.toolCalls[0]!.id, content: "warm" }] }
-  assert.strictEqual((await paused.resume(answer)).result, "sunny")
-  assert.strictEqual((await paused.resume(answer)).result, "sunny")
+  assert.strictEqual(resultOf(await paused.resume(answer)), "sunny")
+  assert.strictEqual(resultOf(await paused.resume(answer)), "sunny")
   assert.lengthOf(emulator.ledger().runs, 1)
 })
 

@@ -16,7 +16,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, afterEach, assert, beforeAll, describe, it, vi } from "vitest"
 import { handle } from "./examples/otel.js"
-import { collect, rejection } from "./support/world.js"
+import { collect, rejection, resultOf } from "./support/world.js"
 
 const flow = "noukai/tests/echo"
 const asking = "noukai/tests/asking"
@@ -351,7 +351,7 @@ describe("otel", () => {
     const server = await answering(200, { status: "completed", result: 1, flowId: "f", blockCount: 1 })
     const tracer = { startSpan: () => trace.wrapSpanContext(INVALID_SPAN_CONTEXT) }
     const run = await open({ otel: true, tracer, port: server.port }).flow(flow).execute({ message: "hi" })
-    assert.strictEqual(run.result, 1)
+    assert.strictEqual(resultOf(run), 1)
     assert.deepStrictEqual(server.headers, [undefined])
     server.close()
   })

@@ -9,7 +9,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
-import { rejection } from "./support/world.js"
+import { rejection, resultOf } from "./support/world.js"
 
 let folder: string
 const path = () => join(folder, "c.json")
@@ -55,7 +55,7 @@ describe("what a signal ends is recorded again", () => {
     const partly = await recorded()
     assert.isTrue(partly?.incomplete)
     assert.lengthOf(partly!.entries, 1)
-    const both = async (client: Noukai) => [(await ask(client, "a")).result, (await ask(client, "b")).result]
+    const both = async (client: Noukai) => [resultOf(await ask(client, "a")), resultOf(await ask(client, "b"))]
     assert.deepStrictEqual(await withRecording({ execute: [completed("b")] }, both), ["a", "b"])
     assert.deepStrictEqual(await withRecording(undefined, both), ["a", "b"])
   })

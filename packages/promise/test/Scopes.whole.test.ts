@@ -17,7 +17,7 @@ import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import { Effect, Layer, ManagedRuntime, Redacted } from "effect"
 import { afterAll, afterEach, assert, beforeAll, describe, it, vi } from "vitest"
 import { size } from "../../sdk/test/support/size.js"
-import { collect, hello, rejection, startWorldEmulator, tools, twoStep, weather } from "./support/world.js"
+import { collect, hello, rejection, resultOf, startWorldEmulator, tools, twoStep, weather } from "./support/world.js"
 
 const many = size(50, 15)
 
@@ -354,7 +354,7 @@ describe("NoukaiPromise.fromRuntime", () => {
     })
     const runtime = ManagedRuntime.make(Layer.provideMerge(Sdk.layerOverHttp, http))
     const client = await NoukaiPromise.fromRuntime(runtime)
-    assert.strictEqual((await client.flow("a/b/c").execute()).result, 1)
+    assert.strictEqual(resultOf(await client.flow("a/b/c").execute()), 1)
     await runtime.dispose()
   })
 

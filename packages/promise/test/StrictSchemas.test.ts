@@ -9,7 +9,7 @@ import { assert, beforeEach, describe, it } from "vitest"
 import { z } from "zod"
 import { ownEmulator } from "./support/ownEmulator.js"
 import { notingBodies } from "./support/sentBodies.js"
-import { collect } from "./support/world.js"
+import { collect, resultOf } from "./support/world.js"
 
 const { client, emulator } = ownEmulator()
 
@@ -69,8 +69,8 @@ for (const [library, schemas] of Object.entries(libraries)) {
       const { bodies, fetch } = notingBodies()
       const flow = client({ fetch }).flow("noukai/strict/inputs", { parameters, result })
       const input = { parameters: parseJson(`{"of":{"id":${big}}}`) as typeof seen }
-      assert.deepStrictEqual((await flow.execute(input)).result, { seen })
-      assert.deepStrictEqual((await flow.executeOnce("key", input)).result, { seen })
+      assert.deepStrictEqual(resultOf(await flow.execute(input)), { seen })
+      assert.deepStrictEqual(resultOf(await flow.executeOnce("key", input)), { seen })
       const job = await flow.executeAsync(input)
       assert.deepStrictEqual((await job.wait({ pollInterval: 5 })).result, { seen })
       const last = (await collect(flow.events({ ...input, runRemaining: true }))).at(-1)

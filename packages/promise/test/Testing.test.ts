@@ -17,7 +17,7 @@ import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it, vi } from "vitest"
-import { rejection } from "./support/world.js"
+import { rejection, resultOf } from "./support/world.js"
 
 const twoStep = "noukai/samples/two-step"
 const slow = "noukai/tests/slow"
@@ -51,7 +51,7 @@ afterAll(async () => {
   await emulator.close()
 })
 
-const ask = (message: string) => async (noukai: Noukai) => (await noukai.flow(twoStep).execute({ message })).result
+const ask = (message: string) => async (noukai: Noukai) => resultOf(await noukai.flow(twoStep).execute({ message }))
 
 describe("record", () => {
   it("records once, then replays without a key, and sends nothing", async () => {
@@ -83,7 +83,7 @@ describe("record", () => {
       const job = await noukai.flow(twoStep).executeAsync({ message: "A17" })
       const { status } = await job.wait({ pollInterval: 10 })
       const error = await rejection(noukai.flow("noukai/samples/absent").execute({ message: "hi" })) as Error
-      return { cities, result: handled.result, types, status, error: error.name }
+      return { cities, result: resultOf(handled), types, status, error: error.name }
     }
     const recorded = await record(path, program, { client })
     assert.strictEqual(recorded.error, "FlowNotFoundError")

@@ -6,7 +6,7 @@ import { z } from "zod"
 import { libraries, libraryNames } from "./support/libraries.js"
 import { ownEmulator } from "./support/ownEmulator.js"
 import { notingBodies } from "./support/sentBodies.js"
-import { collect, rejection, weather } from "./support/world.js"
+import { collect, rejection, resultOf, weather } from "./support/world.js"
 
 const { client, emulator } = ownEmulator()
 
@@ -24,7 +24,7 @@ for (const library of libraryNames) {
     it("sends its parameters and resolves with its result", async () => {
       const { bodies, fetch } = notingBodies()
       const done = await client({ fetch }).flow(inputs, { parameters, result }).execute({ message: "hi", ...easy })
-      assert.deepStrictEqual([done.status, done.result], ["completed", fits])
+      assert.deepStrictEqual(resultOf(done), fits)
       assert.deepStrictEqual(bodies, [`{"message":"hi","parameters":{"difficulty":"easy"},"trace":false}`])
     })
 
@@ -72,7 +72,7 @@ for (const library of libraryNames) {
       assert.deepStrictEqual((await flow.job(job.executionId).poll()).result, fits)
 
       const once = await flow.executeOnce("key", easy)
-      assert.deepStrictEqual([once.reused, once.result], [false, fits])
+      assert.deepStrictEqual([once.reused, resultOf(once)], [false, fits])
       const again = await rejection(wrong.executeOnce("key", easy))
       assert.deepStrictEqual(again instanceof UnexpectedResponseError && again.result, fits)
 
@@ -107,7 +107,7 @@ describe("a typed flow", () => {
       result: z.object({ seen: z.object({ difficulty: z.string().transform(async (text) => text.length) }) })
     })
     const done = await flow.execute(easy)
-    assert.deepStrictEqual(done.result, { seen: { difficulty: 4 } })
+    assert.deepStrictEqual(resultOf(done), { seen: { difficulty: 4 } })
     const error = await rejection(flow.execute({ parameters: { difficulty: "hard" } }))
     assert.instanceOf(error, InvalidRequestError)
     assert.match(error.message, /invalid parameters: at difficulty: is not allowed/)
@@ -117,13 +117,12 @@ describe("a typed flow", () => {
   it("resolves with the value of the schema also where that is undefined", async () => {
     const flow = client().flow(inputs, { result: z.unknown().transform(() => undefined) })
     const done = await flow.execute(easy)
-    assert.deepStrictEqual(["result" in done, done.result], [true, undefined])
+    assert.deepStrictEqual(["result" in done, resultOf(done)], [true, undefined])
   })
 
   it("resolves with the server's words for a run that failed, whatever the schema", async () => {
     const done = await client().flow("noukai/tests/failing", { result: z.number() }).execute()
-    assert.strictEqual(done.status, "failed")
-    assert.include(JSON.stringify(done.result), "no model")
+    assert.include(JSON.stringify(done.status === "failed" && done.result), "no model")
   })
 
   it("checks the result of a run that goes on after a pause", async () => {

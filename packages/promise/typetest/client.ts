@@ -71,7 +71,12 @@ declare const run: ExecuteResult | PausedResult
 if (run.requiresToolCalls) expectTypeOf(run).toEqualTypeOf<PausedResult>()
 else expectTypeOf(run).toEqualTypeOf<ExecuteResult>()
 if (run.status === "failed") expectTypeOf(run).toEqualTypeOf<ExecuteResult>()
-expectTypeOf(run.result).toEqualTypeOf<unknown>()
+// @ts-expect-error a run that waits has no result: the status comes first
+void run.result
+// @ts-expect-error the status comes first after executeOnce, too
+void once.result
+if (run.status === "completed") expectTypeOf(run.result).toEqualTypeOf<unknown>()
+if (run.status !== "tool_calls_required") expectTypeOf(run.result).toEqualTypeOf<unknown>()
 
 // many jobs: a status or an error
 declare const jobs: ReadonlyArray<Job>

@@ -28,7 +28,7 @@ document.querySelector("form")!.addEventListener("submit", async (event) => {
           return { tool_call_id: call.id, content: orders[id] ?? "unknown" }
         })
     })
-    output.textContent = JSON.stringify(done.result)
+    output.textContent = JSON.stringify(done.status === "completed" ? done.result : done.status)
   } catch (error) {
     output.textContent = `${(error as Error).name}: ${(error as { readonly code?: string }).code}`
   }

@@ -7,5 +7,6 @@ app.use(sessions({ client: noukai, exclude: ["/health"] }))
 
 app.post("/ask", express.json(), async (request, response) => {
   const answer = await noukai.flow("noukai/samples/two-step").execute({ message: request.body.question })
-  response.json(answer.result)
+  if (answer.status === "completed") response.json(answer.result)
+  else response.status(502).json({ error: "flow_failed" })
 })

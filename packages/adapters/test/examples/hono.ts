@@ -12,6 +12,7 @@ app.post("/agent/execute", (context) => agent(context.req.raw))
 app.post("/ask", async (context) => {
   const { question } = await context.req.json()
   const answer = await noukai.flow("noukai/samples/two-step").execute({ message: question })
+  if (answer.status !== "completed") return context.json({ error: "flow_failed" }, 502)
   return Response.json(answer.result)
 })
 

@@ -5,6 +5,7 @@ import { createRelayRoute, withNoukaiTrace } from "@effect-noukai/adapters/nextj
 export const POST = withNoukaiTrace(async (request: Request) => {
   const { question } = await request.json()
   const answer = await noukai.flow("noukai/samples/two-step").execute({ message: question, signal: request.signal })
+  if (answer.status !== "completed") return Response.json({ error: "flow_failed" }, { status: 502 })
   return Response.json(answer.result)
 }, { client: noukai })
 

@@ -1,12 +1,16 @@
 /** The client of an app that is written in promises. */
-import { Noukai } from "@effect-noukai/promise"
-import { vi } from "vitest"
+import { type ExecuteResult, Noukai, type PausedResult } from "@effect-noukai/promise"
+import { assert, vi } from "vitest"
 import { plantedKey, type Setup } from "./world.js"
 
 export interface OpenClient {
   readonly client: Noukai
   readonly close: () => Promise<void>
 }
+
+/** The result of a run that has completed. */
+export const resultOf = (run: ExecuteResult | PausedResult): unknown =>
+  run.status === "completed" ? run.result : assert.fail(`the run is ${run.status}`)
 
 /** The gate is the environment's, as it is for users. */
 export const openClient = ({ emulator, onScope, onWarning, replayEnabled }: Setup): OpenClient => {

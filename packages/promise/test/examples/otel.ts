@@ -6,7 +6,8 @@ export const handle = (message: string) =>
   trace.getTracer("my-app").startActiveSpan("GET /ask", async (span) => {
     await using noukai = new Noukai({ otel: true, otelSteps: true })
     try {
-      return (await noukai.flow("noukai/samples/two-step").execute({ message })).result
+      const run = await noukai.flow("noukai/samples/two-step").execute({ message })
+      return run.status === "completed" ? run.result : undefined
     } finally {
       span.end()
     }

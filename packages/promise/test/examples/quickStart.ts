@@ -7,5 +7,6 @@ export const grade = async (sentence: string) => {
     message: sentence,
     parameters: { difficulty: "hard" }
   })
+  if (run.status !== "completed") throw new Error(`The run is ${run.status}.`)
   return run.result
 }

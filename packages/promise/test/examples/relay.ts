@@ -12,5 +12,5 @@ export const ask = async (url: string, message: string) => {
     }
   })
   const run = await agent.execute({ message })
-  return run.result
+  return run.status === "completed" ? run.result : undefined
 }

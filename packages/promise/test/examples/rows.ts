@@ -14,7 +14,7 @@ export const gradeEach = async (noukai: Noukai, essays: ReadonlyArray<Essay>) =>
   const grade = async ({ id, text }: Essay): Promise<void> => {
     try {
       const run = await flow.executeOnce(`grades-2026/${id}`, { message: text, parameters: { difficulty: "hard" } })
-      grades.set(id, run.result)
+      if (run.status === "completed") grades.set(id, run.result)
     } catch (error) {
       if (!(error instanceof RunInProgressError)) throw error
       // its process may have died a moment ago, and the run goes on

@@ -3,7 +3,7 @@ import { currentSessionId, type Noukai, traceScope } from "@effect-noukai/promis
 const handle = async (noukai: Noukai) => {
   const first = await noukai.flow("noukai/samples/hello-world").execute({ message: "hi" })
   const second = await noukai.flow("noukai/samples/two-step").execute({ message: "and then?" })
-  return [first.result, second.result]
+  return [first, second].map((run) => run.status === "completed" ? run.result : undefined)
 }
 
 /** All runs inside belong to one session, wherever in the code they are. */

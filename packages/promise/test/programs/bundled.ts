@@ -23,7 +23,8 @@ const byEffect = (port: string | undefined) => {
 const byPromise = async (port: string | undefined) => {
   const noukai = new PromiseNoukai({ env: "dev", port: Number(port) })
   try {
-    return (await noukai.flow(flow).execute({ message: "hi" })).result
+    const run = await noukai.flow(flow).execute({ message: "hi" })
+    return run.status === "completed" ? run.result : run.status
   } finally {
     await noukai.close()
   }

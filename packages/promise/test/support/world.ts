@@ -20,6 +20,10 @@ export interface World {
   readonly emulator: RunningEmulator
 }
 
+/** The result of a run that has completed. */
+export const resultOf = (run: ours.ExecuteResult | ours.PausedResult): unknown =>
+  run.status === "completed" ? run.result : assert.fail(`the run is ${run.status}`)
+
 export const hello = "noukai/samples/hello-world"
 export const twoStep = "noukai/samples/two-step"
 export const weather = "noukai/samples/tools-enabled"

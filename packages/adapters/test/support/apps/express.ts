@@ -4,7 +4,7 @@ import { currentSessionId } from "@effect-noukai/promise"
 import express5, { type RequestHandler } from "express"
 import express4 from "express4"
 import { listen } from "../listen.js"
-import { openClient } from "../promiseClient.js"
+import { openClient, resultOf } from "../promiseClient.js"
 import { answer, type Framework, never, type Setup, two } from "../world.js"
 
 /** Express 4 leaves rejections to the handler. */
@@ -22,7 +22,7 @@ const app = (make: typeof express5) => async (setup: Setup) => {
   app.post(
     "/answer",
     caught(async (request, response) => {
-      const { result } = await run(request.body)
+      const result = resultOf(await run(request.body))
       response.json({ result, session: currentSessionId() })
     })
   )

@@ -4,7 +4,7 @@ import { sessions } from "@effect-noukai/adapters/web"
 import { currentSessionId, type Noukai } from "@effect-noukai/promise"
 import { Hono } from "hono"
 import { listenWeb } from "../listen.js"
-import { openClient } from "../promiseClient.js"
+import { openClient, resultOf } from "../promiseClient.js"
 import { answer, type Framework, never, type Setup, two } from "../world.js"
 
 type Handler = (request: Request) => Response | Promise<Response>
@@ -13,7 +13,7 @@ const handlers = (client: Noukai): { readonly [route: string]: Handler } => {
   const run = async (request: Request) => client.flow(answer).execute({ message: await request.text() })
   return {
     "POST /answer": async (request) => {
-      const { result } = await run(request)
+      const result = resultOf(await run(request))
       return Response.json({ result, session: currentSessionId() })
     },
     "POST /none": () => Response.json({ ok: true }),
