@@ -17,7 +17,12 @@ interface Element {
 const entities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: "\"", "#39": "'" }
 
 const unescape = (text: string) =>
-  text.replace(/&([^;]*);/g, (_, name: string) => entities[name] ?? assert.fail(`unknown entity ${name}`))
+  text.replace(
+    /&([^;]*);/g,
+    (_, name: string) =>
+      entities[name] ?? (/^#\d+$/.test(name) ? String.fromCodePoint(Number(name.slice(1))) : undefined) ??
+        assert.fail(`unknown entity ${name}`)
+  )
 
 /** Reads the XML that is written, and fails on what is none. */
 const parse = (svg: string): Element => {
