@@ -29,6 +29,7 @@ import {
   executeOnceInput,
   onceNames,
   submitInput,
+  submitNames,
   submitOnceInput,
   submitOnceNames
 } from "./internal/execute/flowInput.js"
@@ -169,7 +170,7 @@ export class Flow {
   async executeAsync(options?: ExecuteAsyncOptions): Promise<Job> {
     const { client } = this
     const operation = "flow.executeAsync"
-    const { input, signal } = takeKnown(operation, options, executeNames, (given) => submitInput(operation, given))
+    const { input, signal } = takeKnown(operation, options, submitNames, (given) => submitInput(operation, given))
     const effect = Effect.flatMap(JobService, (jobs) => jobs.submit(this.target, input))
     return await client.run(Effect.map(effect, (job) => new Job(client, Effect.succeed(job), job)), signal)
   }

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { Nudges } from "@effect-noukai/sdk/Webhook"
 import type { ToolHandler } from "./Tool.js"
 import type { Tool } from "./TypedTool.js"
 
@@ -73,7 +74,27 @@ export interface ExecuteAsyncOptions extends
     ExecuteOptions,
     "message" | "parameters" | "blockOverrides" | "trace" | "version" | "timeout" | "signal" | "sessionId"
   >
-{}
+{
+  /**
+   * Asks for a webhook when the job has ended: the address of a handler that the service can reach, and the `nudges` to which
+   * that handler passes what it receives. `wait` and `waitAll` then poll when the webhook has come; where none comes, after
+   * 5 seconds, then after twice as long, up to a minute. Default: no webhook.
+   */
+  callback?: JobCallback | undefined
+}
+
+/**
+ * The webhook of a job.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface JobCallback {
+  /** The address of a handler of webhooks: `https`, on a public address. */
+  url: string
+  /** `nudges()` of `/webhook`. Absent: the job is polled as without a webhook. */
+  nudges?: Nudges | undefined
+}
 
 /**
  * The options of a run once per key.

@@ -1,5 +1,5 @@
 /**
- * What a request of a webhook is answered.
+ * Answers the requests of webhooks.
  *
  * @see docs/wire.md#webhooks
  */

@@ -24,7 +24,6 @@ import type { Names } from "../options/unknown.js"
 import { type ToolsInput, toolsOf } from "../tools/toolHandling.js"
 import { attachmentsOf } from "./attachments.js"
 
-/** Also of `executeAsync`, which refuses the options that the queue does not take. */
 export const executeNames: Names<ExecuteOptions> = {
   ...forNames(runFieldNames, () => true as const),
   toolHandler: true,
@@ -36,14 +35,18 @@ export const executeNames: Names<ExecuteOptions> = {
   sessionId: true
 }
 
-export const submitOnceNames: Names<ExecuteOptions & OnceOptions> = {
+/** `executeAsync` refuses the options that the queue does not take, with its reason. */
+export const submitNames: Names<ExecuteOptions & ExecuteAsyncOptions> = {
   ...executeNames,
-  rerunFailed: true,
-  settle: true
+  callback: { url: true, nudges: true }
 }
 
+const keyedNames: Names<OnceOptions> = { rerunFailed: true, settle: true }
+
+export const submitOnceNames: Names<ExecuteOptions & ExecuteAsyncOnceOptions> = { ...submitNames, ...keyedNames }
+
 /** The SDK refuses `sessionId` and `maxCostUsd` with their reasons. */
-export const onceNames: Names<ExecuteOptions & ExecuteOnceOptions> = { ...submitOnceNames, takeOver: true }
+export const onceNames: Names<ExecuteOptions & ExecuteOnceOptions> = { ...executeNames, ...keyedNames, takeOver: true }
 
 /** Also of `steps`. The SDK refuses `messages` with its reason. */
 export const eventsNames: Names<ExecuteOptions & EventsOptions> = {
@@ -83,6 +86,7 @@ export const submitInput = (operation: string, options: ExecuteAsyncOptions): Su
     version: given(options.version),
     sessionId: given(options.sessionId),
     attemptTimeout: given(options.timeout),
+    callback: given(options.callback),
     ...plain(plainQueued, options)
   }
 }
