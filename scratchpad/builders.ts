@@ -1,5 +1,5 @@
+import { recording } from "@effect-noukai/report/testing"
 import { NoukaiReplay, RateLimitError } from "@effect-noukai/sdk"
-import { recording } from "@effect-noukai/sdk/testing"
 import { Effect } from "effect"
 import { grade } from "./grade.js"
 

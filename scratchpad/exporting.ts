@@ -1,4 +1,5 @@
-import { RunService, Trace } from "@effect-noukai/sdk"
+import { TraceSpans } from "@effect-noukai/report"
+import { RunService } from "@effect-noukai/sdk"
 import { HttpClient, HttpClientRequest } from "@effect/platform"
 import { Effect } from "effect"
 
@@ -10,7 +11,7 @@ export const exportRun = (executionId: string, collector: string) =>
     const trace = yield* runs.trace("noukai/samples/two-step", executionId)
     const request = yield* HttpClientRequest.bodyJson(
       HttpClientRequest.post(`${collector}/v1/traces`),
-      Trace.toSpans(trace, { serviceName: "orders" })
+      TraceSpans.toSpans(trace, { serviceName: "orders" })
     )
     return (yield* HttpClient.filterStatusOk(http).execute(request)).status
   })

@@ -1,5 +1,6 @@
+import { completed } from "@effect-noukai/report/testing"
 import { Noukai } from "@effect-noukai/sdk"
-import { completed, ScriptedHttp } from "@effect-noukai/sdk/testing"
+import { ScriptedHttp } from "@effect-noukai/sdk/testing"
 import { Effect } from "effect"
 import { grade } from "./grade.js"
 

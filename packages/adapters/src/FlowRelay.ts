@@ -9,7 +9,6 @@ import { run } from "@effect-noukai/promise/NoukaiPromise"
 import type { FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
 import type { Names } from "@effect-noukai/sdk/kit/names"
 import { digitsWithin, withDigits } from "@effect-noukai/sdk/kit/plainJson"
-import * as SdkRelay from "@effect-noukai/sdk/Relay"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
@@ -229,7 +228,7 @@ export const forwardToFlow = async (
   // a payload that was copied has the digits of its numbers in its fields
   const body = isJsonObject(payload) ? withDigits({ ...payload }, digitsWithin(payload)) : payload
   const forwarded = Effect.flatMap(
-    SdkRelay.forward({ org, project, slug }, { version }),
+    Relay.forward({ org, project, slug }, { version }),
     (forward) => forward({ body, traceparent, tracestate })
   )
   const { status, text } = await run(client, forwarded)

@@ -9,7 +9,6 @@ import { type Defaults, type FlowRef, type FlowVersion, resolve } from "@effect-
 import { isNegativeTime, misnamed, type Names } from "@effect-noukai/sdk/kit/names"
 import { type InvalidRequestError, isReplayError } from "@effect-noukai/sdk/NoukaiError"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
-import * as SdkRelay from "@effect-noukai/sdk/Relay"
 import type * as Chunk from "effect/Chunk"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -17,11 +16,14 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { type Answer, answer, invalid, limit, refusal } from "./internal/relay/answer.js"
 import { authorized } from "./internal/relay/authorize.js"
+import * as Forward from "./internal/relay/forward.js"
 import { type BodyProblem, isJsonObject, parseBody, parseJson } from "./internal/relay/parseBody.js"
 import { declaresBody, readBody, type ReadProblem } from "./internal/relay/readBody.js"
 import * as ReplayAnswer from "./ReplayAnswer.js"
 
 export type { Answer } from "./internal/relay/answer.js"
+export { forward } from "./internal/relay/forward.js"
+export type { Forward, ForwardOptions, ForwardRequest, ForwardResponse } from "./internal/relay/forward.js"
 
 /**
  * The parsed body of a request: the fields of `/execute`.
@@ -206,7 +208,7 @@ export const traceContext = (header: (name: string) => string | undefined): Trac
 const withoutBody: ReadonlySet<number> = new Set([204, 205, 304])
 
 /** Noukai's answer unchanged, if it is usable. */
-const usable = ({ status, text }: SdkRelay.ForwardResponse): Answer => {
+const usable = ({ status, text }: Forward.ForwardResponse): Answer => {
   if (status < 200 || status > 599) return refusal(502, "UPSTREAM_NON_JSON")
   if (withoutBody.has(status)) return answer(status, undefined)
   const json = parseJson(text)
@@ -215,7 +217,7 @@ const usable = ({ status, text }: SdkRelay.ForwardResponse): Answer => {
     : refusal(status, "UPSTREAM_NON_JSON")
 }
 
-const relayed = (response: SdkRelay.ForwardResponse): Answer => {
+const relayed = (response: Forward.ForwardResponse): Answer => {
   const { headers, ...rest } = usable(response)
   const { retryAfter } = response
   return { ...rest, headers: retryAfter === undefined ? headers : { ...headers, "retry-after": retryAfter } }
@@ -225,7 +227,7 @@ const relayed = (response: SdkRelay.ForwardResponse): Answer => {
 const isOrdinary = (status: number): boolean => (status >= 200 && status <= 299) || status === 400 || status === 422
 
 /** Logs an answer of Noukai to the key of this server. Its words may contain the input, so they are not logged. */
-const logRefusal = (flow: string, { requestId, status, text }: SdkRelay.ForwardResponse): Effect.Effect<void> => {
+const logRefusal = (flow: string, { requestId, status, text }: Forward.ForwardResponse): Effect.Effect<void> => {
   if (isOrdinary(status)) return Effect.void
   const { code } = readErrorResponse({ status, header: () => undefined, body: text }, 0)
   const facts = [
@@ -237,9 +239,9 @@ const logRefusal = (flow: string, { requestId, status, text }: SdkRelay.ForwardR
 }
 
 const forwarded = (
-  forward: SdkRelay.Forward,
+  forward: Forward.Forward,
   flow: string,
-  request: SdkRelay.ForwardRequest
+  request: Forward.ForwardRequest
 ): Effect.Effect<Answer, never, NoukaiHttp> =>
   Effect.matchEffect(forward(request), {
     onFailure: (error) => {
@@ -287,7 +289,7 @@ export const make = <Request, E, R>(
   return Either.gen(function*() {
     const unknown = misnamed("options", options, names)
     if (unknown !== undefined) return yield* Either.left(invalid(unknown.field, unknown.reason))
-    const forward = yield* SdkRelay.forward(
+    const forward = yield* Forward.forward(
       options.flow,
       {
         version: options.version,

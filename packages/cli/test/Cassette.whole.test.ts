@@ -1,6 +1,7 @@
 /** `noukai cassette`. */
-import { Cassette } from "@effect-noukai/sdk"
-import { recording, session } from "@effect-noukai/sdk/testing"
+import * as CassetteDiff from "@effect-noukai/report/CassetteDiff"
+import { recording, session } from "@effect-noukai/report/testing"
+import type { Cassette } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { writeFile } from "node:fs/promises"
@@ -141,7 +142,7 @@ describe("noukai cassette diff", () => {
       })
       const json = yield* diff("a.json", "b.json", "--json")
       assert.strictEqual(json.code, 1)
-      assert.deepStrictEqual(JSON.parse(json.stdout), Cassette.diff(two, after))
+      assert.deepStrictEqual(JSON.parse(json.stdout), CassetteDiff.diff(two, after))
     }))
 
   it.scopedLive("what cannot be read is 2, which is no difference", () =>

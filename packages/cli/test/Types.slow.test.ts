@@ -1,7 +1,7 @@
 /** `noukai types`. */
+import { recording, session } from "@effect-noukai/report/testing"
 import { Cassette, FlowService, JobService, NoukaiRecord } from "@effect-noukai/sdk"
 import * as FlowValue from "@effect-noukai/sdk/Flow"
-import { recording, session } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { type as arktype } from "arktype"
 import { Effect, FastCheck as fc, Schema, Stream } from "effect"

@@ -1,9 +1,10 @@
 /** Recordings of Promise programs: what a signal ends is recorded again, what a loop leaves is not. */
 import type { Noukai } from "@effect-noukai/promise"
 import { NoukaiPromise } from "@effect-noukai/promise/effect"
+import { completed, events, respond } from "@effect-noukai/report/testing"
 import { NoukaiHttp, NoukaiRecord } from "@effect-noukai/sdk"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
-import { completed, events, respond, type Script } from "@effect-noukai/sdk/testing"
+import { type Script } from "@effect-noukai/sdk/testing"
 import { Effect, Layer, ManagedRuntime, Stream } from "effect"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"

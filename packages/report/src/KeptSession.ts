@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { RecordedCassette, Redact, SessionCassette } from "@effect-noukai/sdk/Cassette"
+import { encode, type RecordedCassette, type Redact, type SessionCassette } from "@effect-noukai/sdk/Cassette"
 import { orThrow } from "@effect-noukai/sdk/kit/names"
 import {
   digitsAt,
@@ -13,12 +13,13 @@ import {
   stringifyJson,
   withDigits
 } from "@effect-noukai/sdk/kit/plainJson"
-import { inputOf, known, newError, problemOf, runOf } from "@effect-noukai/sdk/kit/runs/report"
+import { inputOf, known, maskSecrets, newError, problemOf, runOf } from "@effect-noukai/sdk/kit/runs/report"
 import { FlowExecutionError } from "@effect-noukai/sdk/NoukaiError"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
-import { type RecordedRun, recording } from "@effect-noukai/sdk/testing"
+import { changes } from "@effect-noukai/sdk/ValueDiff"
 import * as Either from "effect/Either"
 import { addedCases, type CasesFile } from "./internal/addedCases.js"
+import { type RecordedRun, recording } from "./internal/recordings.js"
 
 export type { CasesFile }
 
@@ -186,3 +187,17 @@ export const keepSession = ({ client, session }: SessionCassette): Either.Either
       ),
     test: testSource(session.sessionId, runs)
   }))
+
+/**
+ * Returns the places of a session whose values are not in its redacted form, or are masked when that is saved. The values are
+ * not returned.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const redactedPaths = (session: SessionCassette, redacted: SessionCassette): ReadonlyArray<string> => {
+  const saved = JSON.parse(encode(redacted)) as SessionCassette
+  return changes(session.session, saved.session, { limit: Infinity }).flatMap(({ actual, path }) =>
+    `${path} ${typeof actual === "string" ? actual : ""}`.includes("[redacted") ? [maskSecrets(path)] : []
+  )
+}

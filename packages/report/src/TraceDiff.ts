@@ -12,7 +12,6 @@ import {
   type Divergence,
   formatCost,
   known,
-  longestInOrder,
   markWords,
   maskChange,
   noCost,
@@ -26,6 +25,7 @@ import * as Arr from "effect/Array"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { longestInOrder } from "./internal/longestInOrder.js"
 import { safeText } from "./internal/words.js"
 
 const absentable = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })

@@ -4,13 +4,14 @@
  * @since 0.1.0
  */
 import * as Kit from "@effect-noukai/sdk/kit/names"
-import { type CostSum, costText, formatCost, payloadText, spanIdOf, sumCosts } from "@effect-noukai/sdk/kit/runs/report"
+import { type CostSum, costText, formatCost, payloadText, sumCosts } from "@effect-noukai/sdk/kit/runs/report"
 import type { Trace } from "@effect-noukai/sdk/Trace"
 import * as Arr from "effect/Array"
 import * as Stream from "effect/Stream"
 import * as HtmlReport from "./HtmlReport.js"
 import * as Words from "./internal/words.js"
 import * as TraceLayout from "./TraceLayout.js"
+import { spanIdOf } from "./TraceSpans.js"
 
 /**
  * The options of {@link toText}.

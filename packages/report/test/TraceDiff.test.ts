@@ -1,6 +1,7 @@
 /** The differences of two runs: against a model of edits, and against nonsense. */
+import * as StoredRuns from "@effect-noukai/report/StoredRuns"
 import * as TraceDiff from "@effect-noukai/report/TraceDiff"
-import * as Trace from "@effect-noukai/sdk/Trace"
+import type * as Trace from "@effect-noukai/sdk/Trace"
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, FastCheck as fc, Schema } from "effect"
 import { step } from "../../sdk/test/support/traces.js"
@@ -230,10 +231,10 @@ describe("TraceDiff.toText", () => {
   })
 })
 
-describe("Trace.fromExecution", () => {
+describe("StoredRuns.fromExecution", () => {
   it("compares a run of a session with its trace, without the rendered prompt", () => {
     const trace = traceOf([step({ inputContext: { a: 1 }, outputContext: { b: 2 }, loopIndex: 0, costUsd: "0.5" })])
-    const recorded = Trace.fromExecution({
+    const recorded = StoredRuns.fromExecution({
       executionId: "r",
       status: "completed",
       snapshotsAvailable: true,

@@ -1,4 +1,5 @@
 /** The pure functions on traces take any trace that a client reads, with odd times and amounts too. */
+import * as TraceSpans from "@effect-noukai/report/TraceSpans"
 import * as Waterfall from "@effect-noukai/report/Waterfall"
 import { Trace } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
@@ -9,7 +10,7 @@ import { size } from "../../sdk/test/support/size.js"
 const functions: { readonly [name: string]: (trace: Trace.Trace, payloads: boolean) => unknown } = {
   totals: Trace.totals,
   sumTotals: (trace) => Trace.sumTotals([Trace.totals(trace), Trace.totals(trace)]),
-  toSpans: (trace, payloads) => Trace.toSpans(trace, { payloads }),
+  toSpans: (trace, payloads) => TraceSpans.toSpans(trace, { payloads }),
   text: (trace, payloads) => Waterfall.toText(trace, { payloads }),
   svg: (trace, payloads) => Waterfall.toSvg(trace, { payloads })
 }

@@ -8,7 +8,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Function from "effect/Function"
 import * as Schema from "effect/Schema"
-import { type CassetteDifference, diff as diffOf, differenceText as textOf } from "./internal/cassette/cassetteDiff.js"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
 import { RecordedCassette, SessionCassette } from "./internal/cassette/recording.js"
 import { type Redact, redactionOf, redactSession } from "./internal/cassette/redaction.js"
@@ -17,9 +16,7 @@ import { checkSnapshots } from "./internal/cassette/sessionRecordings.js"
 import { known } from "./internal/core/makeError.js"
 import type { CassetteError, InvalidRequestError, ReplayLeftoverError, ReplayOpenError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
-import { changes } from "./ValueDiff.js"
 
-export type { CassetteDifference } from "./internal/cassette/cassetteDiff.js"
 export type { Redact } from "./internal/cassette/redaction.js"
 export { Change, Difference, Match, RecordedCall, ReplayedCall, ReplayReport } from "./internal/core/replayReport.js"
 
@@ -102,20 +99,6 @@ export const redact: {
 )
 
 /**
- * Returns the places of a session whose values are not in its redacted form, or are masked when that is saved. The values are
- * not returned.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const redactedPaths = (session: SessionCassette, redacted: SessionCassette): ReadonlyArray<string> => {
-  const saved = JSON.parse(encode(redacted)) as SessionCassette
-  return changes(session.session, saved.session, { limit: Infinity }).flatMap(({ actual, path }) =>
-    `${path} ${typeof actual === "string" ? actual : ""}`.includes("[redacted") ? [mask(path)] : []
-  )
-}
-
-/**
  * Reads a JSON value, such as an imported JSON file, as a cassette. Fails with `CassetteError` if it is not a cassette, or
  * one of a newer format.
  *
@@ -171,39 +154,6 @@ export const save: {
  * @category constructors
  */
 export const load = (path: string): Effect.Effect<Cassette, CassetteError> => CassetteFile.read("Cassette.load", path)
-
-/**
- * The ways in which a cassette `b` differs from `a`: settings, recordings that were removed, added, changed or moved.
- * Ids, times and costs, which differ between any two recordings of the same calls, are not compared.
- *
- * Recordings with equal requests are paired. Each of the others is compared to recordings of the same endpoint and flow,
- * and paired with the one that differs least, which has changed. Cassettes of different kinds differ in `$.kind`, and
- * their recordings are not compared.
- *
- * @example
- * ```ts
- * import { Cassette } from "@effect-noukai/sdk"
- * import { Effect } from "effect"
- *
- * const changes = Effect.gen(function*() {
- *   const before = yield* Cassette.load("before.json")
- *   const after = yield* Cassette.load("after.json")
- *   return Cassette.diff(before, after).map(Cassette.differenceText).join("\n")
- * })
- * ```
- *
- * @since 0.1.0
- * @category combinators
- */
-export const diff = (a: Cassette, b: Cassette): ReadonlyArray<CassetteDifference> => diffOf(a, b)
-
-/**
- * A difference in words: a line, and one for every change. Long values are cut.
- *
- * @since 0.1.0
- * @category conversions
- */
-export const differenceText = (difference: CassetteDifference): string => textOf(difference)
 
 /**
  * Returns the text with `[redacted]` in place of secrets of well-known forms: PEM private keys, JSON Web Tokens, keys of

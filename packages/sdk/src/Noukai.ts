@@ -228,13 +228,13 @@ export const layerTest: (
 
 /**
  * The services over a script: answers by operation, served in order. `ScriptedHttp` holds the requests. A call beyond
- * the script is a defect, since the test did not expect it. Answers are built with `@effect-noukai/sdk/testing`. Throws a
+ * the script is a defect, since the test did not expect it. Answers are built with `@effect-noukai/report/testing`. Throws a
  * `TypeError` for an operation that does not exist.
  *
  * @example
  * ```ts
  * import { Noukai } from "@effect-noukai/sdk"
- * import { completed } from "@effect-noukai/sdk/testing"
+ * import { completed } from "@effect-noukai/report/testing"
  *
  * const scripted = Noukai.layerScripted({ execute: [completed({ text: "hi" })] })
  * ```

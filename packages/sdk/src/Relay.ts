@@ -1,45 +1,30 @@
 /**
  * Flows without a key, through a relay: a handler of yours that adds the key and runs one flow. `layer` is its client, for
- * browsers and for every other place that must not hold a key; `forward` runs the flow in the server.
+ * browsers and for every other place that must not hold a key. `@effect-noukai/adapters` has the handler.
  *
  * @since 0.1.0
  */
 import * as Transport from "#transport"
-import * as PlatformHeaders from "@effect/platform/Headers"
-import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
-import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
-import { readErrorResponse } from "./ErrorResponse.js"
-import type { Defaults, FlowAddress, FlowRef, FlowVersion } from "./Flow.js"
+import type { FlowAddress, FlowRef } from "./Flow.js"
 import * as FlowService from "./FlowService.js"
-import { type AnyFiber, withFiber } from "./internal/core/fiber.js"
-import { invalid, problem } from "./internal/core/makeError.js"
+import { invalid } from "./internal/core/makeError.js"
 import * as Call from "./internal/http/call.js"
 import * as Execute from "./internal/http/endpoints.js"
 import { over as overFetch } from "./internal/http/fetch.js"
 import type { MakeTransport } from "./internal/http/HttpTransport.js"
-import { checkStored } from "./internal/kit/jsonProblem.js"
 import { type HttpService, orElse } from "./internal/operations/operations.js"
-import type { ExecuteRequest, ForwardResponse } from "./internal/operations/requests.js"
-import { resolveSession } from "./internal/operations/scope.js"
+import type { ExecuteRequest } from "./internal/operations/requests.js"
 import * as Address from "./internal/options/address.js"
 import * as CallOptions from "./internal/options/callOptions.js"
 import * as Headers from "./internal/options/headers.js"
-import * as Metrics from "./internal/telemetry/metrics.js"
-import * as Spans from "./internal/telemetry/spans.js"
 import { type ClientOptions, resolveSettings } from "./NoukaiConfig.js"
-import type { CallError, InvalidRequestError } from "./NoukaiError.js"
+import type { InvalidRequestError } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
-import { spanNames } from "./Telemetry.js"
-
-export type { ForwardResponse } from "./internal/operations/requests.js"
 
 /**
  * The options of the client of a relay: its address, and the extras of every request.
@@ -192,164 +177,3 @@ export const layerFetch = (
   options: Options,
   fetch: typeof globalThis.fetch
 ): Layer.Layer<FlowService.FlowService, InvalidRequestError> => layerOver(options, () => overFetch(fetch))
-
-/**
- * The options of forwarded calls.
- *
- * @since 0.1.0
- * @category options
- */
-export interface ForwardOptions {
-  /** Default: `"production"`. */
-  readonly version?: FlowVersion | undefined
-  /** The limit of the response, its body included. Default: the client's, 300 seconds. */
-  readonly attemptTimeout?: Duration.DurationInput | undefined
-}
-
-/**
- * A request of somebody else, to forward.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ForwardRequest {
-  /** The body of `/execute`, whole. */
-  readonly body: { readonly [key: string]: unknown }
-  /**
-   * The W3C trace context of the request. Where spans are traced, the context of the run's own span is sent in its
-   * place, as a child of the open span, or else of this one.
-   */
-  readonly traceparent?: string | undefined
-  readonly tracestate?: string | undefined
-}
-
-/**
- * Runs one version of one flow. A response of any status is a success. Fails if there is no response, and as a replay
- * does.
- *
- * @since 0.1.0
- * @category models
- */
-export type Forward = (request: ForwardRequest) => Effect.Effect<ForwardResponse, CallError, NoukaiHttp.NoukaiHttp>
-
-/** The parent span that a request brings, for use when no span is open. */
-const broughtParent = (
-  fiber: AnyFiber,
-  traceparent: string | undefined
-): Tracer.ExternalSpan | undefined => {
-  if (traceparent === undefined || !Spans.isTracing(fiber)) return undefined
-  if (Option.isSome(Context.getOption(fiber.currentContext, Tracer.ParentSpan))) return undefined
-  return Option.getOrUndefined(HttpTraceContext.w3c(PlatformHeaders.fromInput({ traceparent })))
-}
-
-/** A run that goes on stays in the session that it began in. */
-const isResume = ({ executionId, pausedAtStep, toolCallMessages }: ForwardRequest["body"]): boolean =>
-  [executionId, pausedAtStep, toolCallMessages].every(Predicate.isNotNullable)
-
-/** The outcomes in the metrics, by the status of a run on the wire. */
-const outcomes: ReadonlyMap<unknown, string> = new Map([
-  ["completed", "completed"],
-  ["failed", "failed"],
-  ["tool_calls_required", "paused"]
-])
-
-interface ForwardOutcome extends Spans.RunOutcome {
-  readonly response: ForwardResponse
-  /** The outcome in the metrics. */
-  readonly outcome: string
-}
-
-const fieldsOf = (text: string): { readonly executionId?: unknown; readonly status?: unknown } => {
-  try {
-    const json: unknown = JSON.parse(text)
-    return Predicate.isRecord(json) ? json : {}
-  } catch {
-    return {}
-  }
-}
-
-/** The outcome of a run, from a response that is passed on as it is. */
-const outcomeOf = (response: ForwardResponse): ForwardOutcome => {
-  const { status: httpStatus, text } = response
-  if (httpStatus < 200 || httpStatus > 299) {
-    const { _tag, executionId } = readErrorResponse({ status: httpStatus, header: () => undefined, body: text }, 0)
-    return { response, outcome: _tag, httpStatus, executionId }
-  }
-  const { executionId, status } = fieldsOf(text)
-  const outcome = outcomes.get(status)
-  return {
-    response,
-    outcome: outcome ?? "UnexpectedResponseError",
-    httpStatus,
-    executionId: typeof executionId === "string" ? executionId : undefined,
-    status: outcome === undefined ? undefined : String(status)
-  }
-}
-
-const forwardOptions = CallOptions.decoder<ForwardOptions>("options", () => ({
-  version: CallOptions.version,
-  attemptTimeout: CallOptions.duration
-}))
-
-const forwardRequest = CallOptions.decoder<ForwardRequest>(
-  "request",
-  () => ({ body: CallOptions.checked(checkStored), traceparent: CallOptions.text, tracestate: CallOptions.text }),
-  ({ body }) => Predicate.isRecord(body) ? undefined : problem("body", "must be an object")
-)
-
-/**
- * Checks the flow and the options once, before any request; nothing in a request can change them. A wrong flow, version
- * or clock is an `InvalidRequestError`.
- *
- * A request belongs to the session of the scope that it is made in; in a replay it is answered from there.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const forward = (
-  flow: FlowRef<never>,
-  given: ForwardOptions = {},
-  defaults: Defaults = {}
-): Either.Either<Forward, InvalidRequestError> =>
-  Either.gen(function*() {
-    const method = "Relay.forward"
-    const address = yield* Address.resolve(method, flow, defaults)
-    const options = yield* forwardOptions(method, given)
-    const version = Address.versionOf(options.version)
-    const facts = { method, flow: Address.format(address) }
-
-    const run = Effect.fnUntraced(function*(
-      http: NoukaiHttp.NoukaiHttp.Service,
-      fiber: AnyFiber,
-      given: ForwardRequest
-    ) {
-      const { body, traceparent, tracestate } = yield* forwardRequest(method, given, facts)
-      const session = yield* resolveSession(fiber, http, undefined, facts)
-      const sessionId = isResume(body) ? undefined : session
-      const headers = {
-        ...(traceparent === undefined || Spans.isTracing(fiber) ? undefined : { traceparent }),
-        ...(tracestate === undefined ? undefined : { tracestate })
-      }
-      const response = http.request("forward", {
-        method,
-        options: { headers, attemptTimeout: options.attemptTimeout },
-        progress: { sent: "no" },
-        flow: address,
-        version,
-        sessionId,
-        body
-      })
-      const spanned = Spans.flowSpan(
-        fiber,
-        spanNames.execute,
-        { address, version, sessionId },
-        Effect.map(response, outcomeOf)
-      )
-      const parent = broughtParent(fiber, traceparent)
-      const placed = parent === undefined ? spanned : Effect.withParentSpan(spanned, parent)
-      const ended = yield* Metrics.counted(fiber, "forward", address, ({ outcome }) => outcome, placed)
-      return ended.response
-    })
-
-    return (given) => Effect.flatMap(NoukaiHttp.NoukaiHttp, (http) => withFiber((fiber) => run(http, fiber, given)))
-  })

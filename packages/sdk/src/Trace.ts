@@ -3,22 +3,16 @@
  *
  * @since 0.1.0
  */
-import * as BigDecimal from "effect/BigDecimal"
+import type * as BigDecimal from "effect/BigDecimal"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Costs from "./internal/core/cost.js"
 import { known } from "./internal/core/makeError.js"
-import * as Kit from "./internal/kit/names.js"
-import type { SessionExecution, StepAttempts, Tokens, Trace } from "./internal/operations/requests.js"
-import { inputOf as inputIn, type InputOfRun, withoutPrompt } from "./internal/operations/sessionRun.js"
-import { otlpSpans, type OtlpTraces, type SpanOptions } from "./internal/trace/otlpSpans.js"
+import type { StepAttempts, Tokens, Trace } from "./internal/operations/requests.js"
 import * as Timeline from "./internal/trace/timeline.js"
 
 export { serverProblem as problemOf } from "./internal/core/runProblem.js"
 export type { ServerProblem } from "./internal/core/runProblem.js"
 export { Cost, FlowRun, StepAttempts, StepTrace, Tokens, Trace } from "./internal/operations/requests.js"
-export type { InputOfRun } from "./internal/operations/sessionRun.js"
-export type { OtlpAttribute, OtlpSpan, OtlpTraces, OtlpValue, SpanOptions } from "./internal/trace/otlpSpans.js"
 
 /**
  * Returns an amount of US dollars as decimal text, with all its digits and without an exponent.
@@ -300,52 +294,6 @@ export const costOf = (trace: Trace, executionId: string): RunCost => {
 }
 
 /**
- * Returns the input of a run, from the stored input of its first step: the message, and the parameters beside it. None if
- * the input is not stored, or the server cut it.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const inputOf = ({ steps: [first] }: Pick<Trace, "steps">): Option.Option<InputOfRun> =>
-  first?.truncated === true ? Option.none() : Option.fromNullable(inputIn(first?.inputContext))
-
-/**
- * The costs of some runs in US dollars, as decimal text.
- *
- * @since 0.1.0
- * @category models
- */
-export interface CostRange {
-  /** The number of runs whose cost is known. */
-  readonly runs: number
-  readonly least: string
-  /** Of an even number of runs, the mean of the two in the middle, exact. */
-  readonly median: string
-  readonly most: string
-}
-
-/**
- * Returns the least, the median and the most that runs cost. Costs that are not known are left out. None without a known
- * cost.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const costRange = (costs: Iterable<Pick<RunCost, "costUsd" | "isKnown">>): Option.Option<CostRange> => {
-  const known = Array.from(costs).flatMap(({ costUsd, isKnown }) => isKnown ? [amountOf(costUsd)] : [])
-    .sort(BigDecimal.Order)
-  const [least, most] = [known[0], known.at(-1)]
-  if (least === undefined || most === undefined) return Option.none()
-  const middle = BigDecimal.sum(known[(known.length - 1) >> 1]!, known[known.length >> 1]!)
-  return Option.some({
-    runs: known.length,
-    least: formatCost(least),
-    median: formatCost(BigDecimal.multiply(middle, BigDecimal.make(5n, 1))),
-    most: formatCost(most)
-  })
-}
-
-/**
  * Adds up the totals of several runs: times, tokens, costs and unknown costs, in all, by step and by model, in the order in which steps
  * and models are first met. Costs are added as decimals. All times are sums, `wallMs` too, which runs side by side
  * exceed. Nothing to add up is 0.
@@ -378,69 +326,4 @@ export const sumTotals = (all: Iterable<Totals>): Totals => {
     }
   }
   return sums.totals
-}
-
-/**
- * A stored run as OpenTelemetry spans, in the JSON that a collector takes over HTTP (`POST /v1/traces`): one for the run
- * and one for every attempt at every step, each when it was, below the loop that it is in. The ids are made of the run, so
- * that a second export says the same. Pure: nothing is read or sent, and no package of OpenTelemetry is needed.
- *
- * A step that goes on ends at the last moment that the trace knows, and one whose start is not told follows the step
- * before it. A trace without any timestamp has no spans.
- *
- * @example
- * ```ts
- * import { RunService, Trace } from "@effect-noukai/sdk"
- * import { Effect } from "effect"
- *
- * const body = (executionId: string) =>
- *   Effect.gen(function*() {
- *     const runs = yield* RunService
- *     const trace = yield* runs.trace("acme/spelling/grade-3", executionId)
- *     return JSON.stringify(Trace.toSpans(trace, { serviceName: "spelling" }))
- *   })
- * ```
- *
- * @since 0.1.0
- * @category conversions
- */
-export const toSpans = (trace: Trace, options: SpanOptions = {}): OtlpTraces =>
-  otlpSpans(trace, Kit.orThrow("Trace.toSpans", options, spanNames))
-
-const spanNames: Kit.Names<SpanOptions> = {
-  serviceName: true,
-  resource: true,
-  flow: { org: true, project: true, slug: true },
-  parent: { traceId: true, spanId: true },
-  payloads: true
-}
-
-/** A payload as traces have it: an object. */
-const contextOf = (name: string, snapshot: unknown): unknown =>
-  snapshot === null || snapshot === undefined
-    ? undefined
-    : Predicate.isRecord(snapshot)
-    ? snapshot
-    : { [name]: snapshot }
-
-/**
- * Returns a run of a session as a trace, to show it or to compare it with another run. Sessions have no costs, tokens and models.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const fromExecution = (execution: SessionExecution): Trace => {
-  const { completedAt, executionId, flowId, startedAt, status, steps, triggerType } = execution
-  return {
-    flowRun: { id: executionId, status, ...known({ flowId, triggerType, startedAt, completedAt }) },
-    steps: steps.map(({ errorSnapshot, inputSnapshot, loopIndex, outputSnapshot, ...step }) => ({
-      ...step,
-      ...known({
-        loopIndex,
-        inputContext: contextOf("input", inputSnapshot),
-        outputContext: contextOf("output", withoutPrompt(outputSnapshot)),
-        errorContext: contextOf("error", errorSnapshot)
-      })
-    }))
-  }
 }

@@ -1,4 +1,5 @@
 /** Flow addresses on the wire (docs/wire.md#addresses): encoded as one segment each, or refused before anything is sent. */
+import * as Testing from "@effect-noukai/report/testing"
 import { FlowService } from "@effect-noukai/sdk"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import * as Scripted from "@effect-noukai/sdk/testing"
@@ -101,6 +102,6 @@ it.effect.prop(
         assert.deepStrictEqual(calls[0]!.flow, { org: "o", project: "p", slug: ref })
       }
     }).pipe(Effect.provide(
-      layerScripted({ execute: [Scripted.completed(null)] })
+      layerScripted({ execute: [Testing.completed(null)] })
     ))
 )

@@ -1,4 +1,5 @@
 /** The builders of the testing module, and with them: whatever is recorded replays as what it was. */
+import { completed, cut, events, failed, paused, recording, respond, session } from "@effect-noukai/report/testing"
 import {
   Cassette,
   Flow,
@@ -11,17 +12,7 @@ import {
   Tools
 } from "@effect-noukai/sdk"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
-import {
-  completed,
-  cut,
-  events,
-  failed,
-  paused,
-  recording,
-  respond,
-  type Script,
-  session
-} from "@effect-noukai/sdk/testing"
+import { type Script } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Either, FastCheck, Schema, Stream } from "effect"
 import { join } from "node:path"

@@ -1,7 +1,7 @@
 /** Cassettes as values and as files. */
+import * as Scripted from "@effect-noukai/report/testing"
 import { Cassette, CassetteError, FlowService, NoukaiReplay, TraceScope } from "@effect-noukai/sdk"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
-import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import * as Fs from "node:fs/promises"

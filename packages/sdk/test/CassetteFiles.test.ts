@@ -1,7 +1,7 @@
 /** Only plain files are read and replaced. */
+import * as Scripted from "@effect-noukai/report/testing"
 import { Cassette, CassetteError, FlowService, NoukaiHttp, NoukaiRecord, NoukaiReplay } from "@effect-noukai/sdk"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
-import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { execFileSync } from "node:child_process"

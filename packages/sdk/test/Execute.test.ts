@@ -1,4 +1,5 @@
 /** `POST …/execute` on the wire: a row per field of 5.1 and 5.3, per rule of 5.4 and 5.5. */
+import * as Testing from "@effect-noukai/report/testing"
 import { type ExecuteInput, Flow, FlowService } from "@effect-noukai/sdk"
 import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
@@ -343,7 +344,7 @@ describe("typed flows", () => {
     result: Schema.Struct({ score: Schema.NumberFromString })
   })
 
-  const scripted = (result: unknown) => layerScripted({ execute: [Scripted.completed(result)] })
+  const scripted = (result: unknown) => layerScripted({ execute: [Testing.completed(result)] })
 
   it.effect("parameters are encoded through the schema", () =>
     Effect.gen(function*() {
@@ -400,7 +401,7 @@ describe("message size (5.4)", () => {
     }).pipe(
       Effect.provide(Layer.provideMerge(
         flowLayer,
-        layerScripted({ execute: [Scripted.completed(1), Scripted.completed(1)] })
+        layerScripted({ execute: [Testing.completed(1), Testing.completed(1)] })
       ))
     ))
 })

@@ -1,4 +1,5 @@
 /** The limits of a client: what is over them waits its turn, and nothing is lost, doubled or stuck. */
+import * as RelayServer from "@effect-noukai/adapters/Relay"
 import { Emulator } from "@effect-noukai/emulator"
 import * as Emulators from "@effect-noukai/emulator/Emulator"
 import {
@@ -365,7 +366,7 @@ describe("maxConcurrency", () => {
     Effect.gen(function*() {
       const first = held()
       const { flows, http, server } = yield* client([first.answer, completed], { maxConcurrency: 1 })
-      const pinned = yield* Relay.forward(flow)
+      const pinned = yield* RelayServer.forward(flow)
       const running = yield* Effect.fork(flows.execute(flow, { message: "hi" }))
       yield* server.arrived(1)
       const forwarded = yield* Effect.fork(Effect.provideService(pinned({ body: {} }), NoukaiHttp, http))

@@ -1,6 +1,6 @@
 /** The metrics of `Telemetry.metricNames`, and what Effect's logger is told. */
+import * as RelayServer from "@effect-noukai/adapters/Relay"
 import { FlowService, JobService, NoukaiHttp, RunService, TraceScope } from "@effect-noukai/sdk"
-import * as Relay from "@effect-noukai/sdk/Relay"
 import { type LogEvent, metricNames } from "@effect-noukai/sdk/Telemetry"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Logger, LogLevel, Metric, Schedule, Scope, Stream } from "effect"
@@ -113,7 +113,7 @@ it.scopedLive("forwarded runs, by what their answers say", () =>
       Wire.reset
     ]
     const http = yield* httpFor(yield* Wire.serve(...answers))
-    const forward = yield* Relay.forward("a/b/c")
+    const forward = yield* RelayServer.forward("a/b/c")
     yield* Effect.forEach(answers, () => Effect.either(forward({ body: {} }))).pipe(
       Effect.provideService(NoukaiHttp, http),
       Effect.tagMetrics("test", own)
@@ -186,7 +186,7 @@ it.scopedLive("a happy path logs nothing at info or above, whatever the operatio
       done
     )
     const services = yield* servicesFor(server)
-    const forward = yield* Relay.forward("a/b/c")
+    const forward = yield* RelayServer.forward("a/b/c")
     yield* Effect.gen(function*() {
       const flows = yield* FlowService
       const runs = yield* RunService

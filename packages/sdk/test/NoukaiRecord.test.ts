@@ -1,4 +1,5 @@
 /** Recording and replaying on this side: modes, matching, what is kept and what is not. */
+import * as Testing from "@effect-noukai/report/testing"
 import {
   APIConnectionError,
   APITimeoutError,
@@ -21,7 +22,7 @@ import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { make as makeHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import type { Options } from "@effect-noukai/sdk/NoukaiRecord"
-import * as Scripted from "@effect-noukai/sdk/testing"
+import type * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Deferred, Effect, Exit, Fiber, Layer, Ref, Stream, TestClock } from "effect"
 import { join } from "node:path"
@@ -177,7 +178,7 @@ describe("modes", () => {
             toolCallMessages: [assistant("tc_1")],
             toolCalls: [toolCall("tc_1")]
           }),
-          Scripted.completed("done", { executionId: "ex-1" })
+          Testing.completed("done", { executionId: "ex-1" })
         ]
       })
       const program = (content: string) =>
@@ -218,7 +219,7 @@ describe("modes", () => {
           return yield* flows.execute(flow, { message: "hi", tools })
         })
       const recorded = layerScripted({
-        execute: [pause, Scripted.completed("done", { executionId: "ex-1" })]
+        execute: [pause, Testing.completed("done", { executionId: "ex-1" })]
       })
       yield* Effect.provide(
         program(Effect.succeed("shipped")),
@@ -354,7 +355,7 @@ describe("writing", () => {
         }),
         NoukaiRecord.toFile(path, {
           mode: "all",
-          live: layerScripted({ execute: [Scripted.completed(deep)] })
+          live: layerScripted({ execute: [Testing.completed(deep)] })
         })
       ).pipe(Effect.catchAllDefect((defect) => Effect.succeed(defect)))
       assert.deepInclude(outcome, { _tag: "CassetteError", reason: "Invalid" })
@@ -462,7 +463,7 @@ describe("errors", () => {
   it.scoped("a defect is not recorded", () =>
     Effect.gen(function*() {
       const path = yield* file
-      const live = layerScripted({ execute: [Effect.die("defect"), Scripted.completed(1)] })
+      const live = layerScripted({ execute: [Effect.die("defect"), Testing.completed(1)] })
       yield* Effect.provide(
         Effect.zipRight(Effect.exit(say("a")), say("a")),
         NoukaiRecord.toFile(path, { mode: "all", live })
@@ -482,7 +483,7 @@ describe("tool rounds", () => {
       toolCallMessages: [assistant(id)],
       toolCalls: [toolCall(id)]
     })
-  const script = { execute: [pause("tc_1", 1), pause("tc_2", 2), Scripted.completed("done", { executionId: "ex-1" })] }
+  const script = { execute: [pause("tc_1", 1), pause("tc_2", 2), Testing.completed("done", { executionId: "ex-1" })] }
 
   const program = (answers: ReadonlyArray<string>) => {
     let rounds = 0
@@ -625,9 +626,9 @@ it.scoped("keys come in the order of the file already while it is recorded, so t
     })
     const { replay, value } = yield* recorded({
       execute: [
-        Scripted.completed({ z: 1, a: { y: 1, b: 2 } }),
-        Scripted.completed({ z: 2, a: 1 }),
-        Scripted.completed(3)
+        Testing.completed({ z: 1, a: { y: 1, b: 2 } }),
+        Testing.completed({ z: 2, a: 1 }),
+        Testing.completed(3)
       ],
       step: [respond(runStarted(1), stepCompleted("s", { z: 3, a: 1 }), flowCompleted(1))]
     }, program)
@@ -643,7 +644,7 @@ it.scoped("what lost a race loses it again", () =>
         Effect.zipRight(Deferred.await(begun), flows.execute(flow, { message: "two" }))
       )).pipe(Effect.map(({ result }) => result))
     const { replay, value } = yield* recorded({
-      execute: [Effect.zipRight(Deferred.succeed(begun, void 0), Effect.never), Scripted.completed("two")]
+      execute: [Effect.zipRight(Deferred.succeed(begun, void 0), Effect.never), Testing.completed("two")]
     }, program)
     assert.strictEqual(value, "two")
     assert.strictEqual(yield* Effect.provide(program, replay), "two")
@@ -652,7 +653,7 @@ it.scoped("what lost a race loses it again", () =>
 it.scoped("a program that captures a session replays whatever its id", () =>
   Effect.gen(function*() {
     const program = TraceScope.capture(say("a"))
-    const { path, replay } = yield* recorded({ execute: [Scripted.completed(1)] }, program)
+    const { path, replay } = yield* recorded({ execute: [Testing.completed(1)] }, program)
     assert.deepStrictEqual(yield* Effect.provide(program, replay), [1])
     assert.notInclude(yield* read(path), "sessionId")
   }))
@@ -665,7 +666,7 @@ describe("a session that a program replays", () => {
   const both = Effect.zip(program, say("made"))
   const script = (replayEnabled: boolean): Scripted.Script => ({
     session: [Effect.succeed(cassette(execution("a", "execute", "recorded")).session)],
-    execute: [Scripted.completed("made")],
+    execute: [Testing.completed("made")],
     defaults: { replayEnabled }
   })
 

@@ -1,4 +1,5 @@
 /** Wrong numbers and times, and misspelt options, of any input are refused before anything is sent. */
+import * as RelayServer from "@effect-noukai/adapters/Relay"
 import * as Reconcile from "@effect-noukai/report/Reconcile"
 import { FlowService, JobService, Noukai, RunService, SessionService } from "@effect-noukai/sdk"
 import * as Budget from "@effect-noukai/sdk/Budget"
@@ -39,7 +40,7 @@ const inputs: { readonly [name: string]: Call } = {
     Effect.flatMap(JobService, (jobs) => jobs.submitOnce("key", flow, any({ message: "a", ...options }))),
   session: (options) =>
     Effect.flatMap(SessionService, (sessions) => sessions.get("00000000-0000-4000-8000-000000000000", any(options))),
-  forward: (options) => Effect.suspend(() => Relay.forward(flow, any(options))),
+  forward: (options) => Effect.suspend(() => RelayServer.forward(flow, any(options))),
   poll: (options) => Effect.flatMap(attached, (job) => job.poll(any(options))),
   trace: read((runs, options) => runs.trace(flow, "ex-1", options)),
   summary: read((runs, options) => runs.summary(flow, "ex-1", options)),

@@ -1,8 +1,8 @@
 /** Runs once per key over recordings, replays, fakes and scripts, where nothing is looked up. */
 import { Emulator } from "@effect-noukai/emulator"
+import { completed } from "@effect-noukai/report/testing"
 import { JobService, Noukai, NoukaiRecord, NoukaiReplay, ReplayCassette } from "@effect-noukai/sdk"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
-import { completed } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Schedule } from "effect"
 import { join } from "node:path"

@@ -2,8 +2,10 @@
 import * as HtmlReport from "@effect-noukai/report/HtmlReport"
 import { keepSession, type KeptSession } from "@effect-noukai/report/KeptSession"
 import * as Reconcile from "@effect-noukai/report/Reconcile"
+import * as Testing from "@effect-noukai/report/testing"
 import * as TraceDiff from "@effect-noukai/report/TraceDiff"
 import * as TraceLayout from "@effect-noukai/report/TraceLayout"
+import * as TraceSpans from "@effect-noukai/report/TraceSpans"
 import * as Waterfall from "@effect-noukai/report/Waterfall"
 import {
   Budget,
@@ -19,9 +21,7 @@ import {
 } from "@effect-noukai/sdk"
 import { isCount, isNumber, misnamed, type Names, unknownName } from "@effect-noukai/sdk/kit/names"
 import { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
-import * as Testing from "@effect-noukai/sdk/testing"
 import { ScriptedHttp } from "@effect-noukai/sdk/testing"
-import * as Trace from "@effect-noukai/sdk/Trace"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Layer, Schema, type Scope, Stream } from "effect"
@@ -117,7 +117,7 @@ const pure: ReadonlyArray<readonly [name: string, call: () => unknown, message: 
   ["ValueDiff.changes", () => ValueDiff.changes(1, 2, any({ limt: 1 })), /limt: .*limit\?/],
   ["ValueDiff limit", () => ValueDiff.changes(1, 2, { limit: NaN }), /limit: must be an integer/],
   ["ValueDiff.toText", () => ValueDiff.toText({ path: "$" }, any({ expcted: "a" })), /expcted: .*expected\?/],
-  ["Trace.toSpans", () => Trace.toSpans(any({}), any({ paylods: true })), /paylods: .*payloads\?/],
+  ["TraceSpans.toSpans", () => TraceSpans.toSpans(any({}), any({ paylods: true })), /paylods: .*payloads\?/],
   ["TraceScope.promise", () => TraceScope.promise(any({ try: () => 1, ctach: () => 2 })), /ctach: .*catch\?/],
   ["layerScripted", () => Noukai.layerScripted(any({ exeucte: [] })), /exeucte: .*execute\?/],
   ["layerScripted", () => Noukai.layerScripted(any({ defaults: { ogr: "a" } })), /defaults.ogr: .*org\?/],

@@ -1,4 +1,5 @@
 /** `raw`: what the server sent, beside what is made of it; in no comparison, text, span or log; live and replayed. */
+import * as Scripted from "@effect-noukai/report/testing"
 import {
   Cassette,
   Flow,
@@ -12,7 +13,6 @@ import {
 } from "@effect-noukai/sdk"
 import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
 import { layerScripted, type Services } from "@effect-noukai/sdk/Noukai"
-import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

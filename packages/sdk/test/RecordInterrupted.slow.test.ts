@@ -1,4 +1,5 @@
 /** Recordings of programs that are interrupted: what is written, and how it is recorded again. */
+import * as Testing from "@effect-noukai/report/testing"
 import {
   Cassette,
   FlowService,
@@ -11,7 +12,7 @@ import {
 } from "@effect-noukai/sdk"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import type { Options } from "@effect-noukai/sdk/NoukaiRecord"
-import * as Scripted from "@effect-noukai/sdk/testing"
+import type * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Schema, Stream, TestClock } from "effect"
 import { join } from "node:path"
@@ -44,7 +45,7 @@ const echo = (silent: ReadonlyArray<string> = []) => {
         Effect.suspend(() => {
           const message = String(body.message)
           sent.push(message)
-          return silent.includes(message) ? Effect.never : Scripted.completed(message, { executionId: `ex-${message}` })
+          return silent.includes(message) ? Effect.never : Testing.completed(message, { executionId: `ex-${message}` })
         })
     }))
   )
@@ -170,7 +171,7 @@ describe("a call that is interrupted", () => {
       const live = Layer.succeed(
         NoukaiHttp,
         makeHttp(httpOf({
-          execute: ({ body }) => body.message === "b" ? Effect.dieMessage("a bug") : Scripted.completed(body.message)
+          execute: ({ body }) => body.message === "b" ? Effect.dieMessage("a bug") : Testing.completed(body.message)
         }))
       )
       yield* Effect.exit(Effect.provide(Effect.all([say("a"), say("b")]), toFile(path, live)))
@@ -281,7 +282,7 @@ it.scoped("a save in the middle of a call is incomplete until the call has ended
           NoukaiHttp,
           makeHttp(httpOf({
             execute: ({ body }) =>
-              body.message === "b" ? Effect.delay(Scripted.completed("b"), "1 second") : Scripted.completed("a")
+              body.message === "b" ? Effect.delay(Testing.completed("b"), "1 second") : Testing.completed("a")
           }))
         )
       )
@@ -309,18 +310,18 @@ describe("a run with tools", () => {
       FlowService,
       (flows) => Stream.runLast(flows.events(flow, { message: "hi", tools: tools(handler) }))
     )
-  const pause = Scripted.paused([{ name: "lookup" }], { executionId: "ex-1" })
+  const pause = Testing.paused([{ name: "lookup" }], { executionId: "ex-1" })
   const pauseEvents = respond(
-    Scripted.events.runStarted({ executionId: "ex-1" }),
-    Scripted.events.stepStarted("s"),
-    Scripted.events.toolCallsRequired("s", [{ name: "lookup" }], { executionId: "ex-1" })
+    Testing.events.runStarted({ executionId: "ex-1" }),
+    Testing.events.stepStarted("s"),
+    Testing.events.toolCallsRequired("s", [{ name: "lookup" }], { executionId: "ex-1" })
   )
   const doneEvents = respond(stepCompleted("s", "done"), flowCompleted("done"))
   const rounds = {
     execute: {
       run: execute,
       hanging: { execute: [pause, Effect.never] },
-      good: { execute: [pause, Scripted.completed("done", { executionId: "ex-1" })] }
+      good: { execute: [pause, Testing.completed("done", { executionId: "ex-1" })] }
     },
     events: {
       run: events,
@@ -347,7 +348,7 @@ describe("a run with tools", () => {
               layerScripted({
                 ...script,
                 execute: [
-                  Scripted.completed("a", { executionId: "ex-0" }),
+                  Testing.completed("a", { executionId: "ex-0" }),
                   ...("execute" in script ? script.execute : [])
                 ]
               })
@@ -570,7 +571,7 @@ it.scoped("a call in flight is given up when the layer closes, and is not waited
       toFile(
         path,
         layerScripted({
-          execute: [Scripted.completed("a")],
+          execute: [Testing.completed("a")],
           step: [Stream.concat(respond(runStarted(1)), Stream.never)]
         })
       )

@@ -1,4 +1,5 @@
 /** How the recording of a call is found, and what is said when it is not. */
+import * as Scripted from "@effect-noukai/report/testing"
 import {
   Cassette,
   FlowService,
@@ -11,7 +12,6 @@ import {
 } from "@effect-noukai/sdk"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import { make as makeHttp } from "@effect-noukai/sdk/NoukaiHttp"
-import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, Layer, Logger, Random, Stream } from "effect"
 import { join } from "node:path"

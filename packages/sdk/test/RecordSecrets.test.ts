@@ -1,4 +1,5 @@
 /** Secrets are in no cassette, report or log. */
+import { recording } from "@effect-noukai/report/testing"
 import {
   Cassette,
   FlowExecutionError,
@@ -10,7 +11,6 @@ import {
 } from "@effect-noukai/sdk"
 import type { Redact } from "@effect-noukai/sdk/Cassette"
 import { make as makeHttp } from "@effect-noukai/sdk/NoukaiHttp"
-import { recording } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Either, FastCheck as FC, Layer, Logger, Redacted, Stream } from "effect"
 import { join } from "node:path"

@@ -1,7 +1,7 @@
 /** Forwarding of a relay, on the wire (docs/wire.md#relays). */
+import * as RelayServer from "@effect-noukai/adapters/Relay"
 import { NoukaiHttp, NoukaiRecord, NoukaiReplay, TraceScope } from "@effect-noukai/sdk"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
-import * as Relay from "@effect-noukai/sdk/Relay"
 import type * as LogHook from "@effect-noukai/sdk/Telemetry"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Fiber, Layer, Logger, LogLevel, Option } from "effect"
@@ -15,12 +15,12 @@ import * as Wire from "./support/WireServer.js"
 
 const flow = "acme/support/answer"
 
-const pinned = (answers: ReadonlyArray<Wire.Answer>, options: Relay.ForwardOptions = {}, config: Options = {}) =>
+const pinned = (answers: ReadonlyArray<Wire.Answer>, options: RelayServer.ForwardOptions = {}, config: Options = {}) =>
   Effect.gen(function*() {
     const server = yield* Wire.serve(...answers)
     const http = yield* httpFor(server, config)
-    const pinned = yield* Relay.forward(flow, options)
-    const forward = (request: Relay.ForwardRequest) => Effect.provideService(pinned(request), NoukaiHttp, http)
+    const pinned = yield* RelayServer.forward(flow, options)
+    const forward = (request: RelayServer.ForwardRequest) => Effect.provideService(pinned(request), NoukaiHttp, http)
     return { server, http, forward }
   })
 
@@ -204,7 +204,7 @@ describe("Relay.forward", () => {
 
   it.effect("a service that only decodes is asked to execute", () =>
     Effect.gen(function*() {
-      const forward = yield* Relay.forward(flow)
+      const forward = yield* RelayServer.forward(flow)
       const response = yield* forward({ body: { message: "hi" } })
       assert.strictEqual(response.status, 200)
       assert.include(JSON.parse(response.text), { status: "completed", result: "recorded" })
@@ -215,7 +215,7 @@ describe("Relay.forward", () => {
       const path = `${yield* folder}/cassette.json`
       const sent = { ...completed, blockCount: "1", model: "m-1", flowId: null }
       const live = answering({ status: 200, body: JSON.stringify(sent) })
-      const forwarded = Effect.flatMap(Relay.forward(flow, {}), (pinned) => pinned({ body: { message: "hi" } }))
+      const forwarded = Effect.flatMap(RelayServer.forward(flow, {}), (pinned) => pinned({ body: { message: "hi" } }))
       for (const mode of ["all", "none"] as const) {
         const { text } = yield* Effect.provide(forwarded, NoukaiRecord.toFile(path, { mode, live }))
         assert.deepStrictEqual(JSON.parse(text), sent)
@@ -240,7 +240,7 @@ describe("Relay.forward", () => {
       const path = `${yield* folder}/cassette.json`
       const live = Layer.succeed(NoukaiHttp, http)
       const forwarded = Effect.flatMap(
-        Relay.forward(flow),
+        RelayServer.forward(flow),
         (forward) => Effect.forEach(answers, ({ status }) => forward({ body: { message: String(status) } }))
       )
       for (const mode of ["all", "none"] as const) {
@@ -254,7 +254,7 @@ describe("Relay.forward", () => {
       const { http } = yield* pinned([(response) => response.socket!.destroy()], {}, { maxRetries: 0 })
       const live = Layer.succeed(NoukaiHttp, http)
       const path = `${yield* folder}/cassette.json`
-      const forwarded = Effect.flatMap(Relay.forward(flow), (forward) => forward({ body: { message: "hi" } }))
+      const forwarded = Effect.flatMap(RelayServer.forward(flow), (forward) => forward({ body: { message: "hi" } }))
       for (const mode of ["all", "none"] as const) {
         const error = yield* Effect.flip(Effect.provide(forwarded, NoukaiRecord.toFile(path, { mode, live })))
         assert.strictEqual(error._tag, "APIConnectionError")
@@ -263,7 +263,7 @@ describe("Relay.forward", () => {
 
   it.effect("scopes: a capture around it that knows nothing of a replayed session does not name another one", () =>
     Effect.gen(function*() {
-      const forward = yield* Relay.forward(flow)
+      const forward = yield* RelayServer.forward(flow)
       const replayed = Effect.provide(
         forward({ body: { message: "hi" } }),
         NoukaiReplay.fromCassette(cassette(execution("answer", "execute", "recorded")))
@@ -274,11 +274,12 @@ describe("Relay.forward", () => {
 
   it.effect("addresses: a wrong flow, version or clock is refused when it is pinned", () =>
     Effect.gen(function*() {
-      const wrong = (ref: string, options: Relay.ForwardOptions = {}) => Effect.flip(Relay.forward(ref, options))
+      const wrong = (ref: string, options: RelayServer.ForwardOptions = {}) =>
+        Effect.flip(RelayServer.forward(ref, options))
       assert.strictEqual((yield* wrong("a/b")).field, "flow")
       assert.strictEqual((yield* wrong("../x/y")).field, "flow.org")
       assert.strictEqual((yield* wrong(flow, { version: -1 })).field, "version")
       assert.strictEqual((yield* wrong(flow, { attemptTimeout: -1 })).field, "attemptTimeout")
-      assert.isTrue(Either.isRight(Relay.forward("bare", {}, { org: "acme", project: "support" })))
+      assert.isTrue(Either.isRight(RelayServer.forward("bare", {}, { org: "acme", project: "support" })))
     }))
 })

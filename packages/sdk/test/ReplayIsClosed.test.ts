@@ -1,4 +1,6 @@
 /** Nothing inside a replay goes live, whatever scope is entered there, by whatever way. */
+import * as RelayServer from "@effect-noukai/adapters/Relay"
+import * as Testing from "@effect-noukai/report/testing"
 import { FlowService, JobService, type NoukaiHttp, RunService, TraceScope } from "@effect-noukai/sdk"
 import { layerOverHttp, layerScripted, layerServices } from "@effect-noukai/sdk/Noukai"
 import { layerHttpClient } from "@effect-noukai/sdk/NoukaiHttp"
@@ -23,7 +25,7 @@ const live = (...sessions: ReadonlyArray<ReturnType<typeof recorded>>) =>
   Layer.provideMerge(
     layerOverHttp,
     layerScripted({
-      execute: Array.from({ length: 5 }, () => Scripted.completed("live")),
+      execute: Array.from({ length: 5 }, () => Testing.completed("live")),
       session: sessions.map((one) => Effect.succeed(one)),
       defaults: { replayEnabled: true }
     })
@@ -193,7 +195,7 @@ describe("in a replay, these do not leave it:", () => {
   it.effect("jobs, traces, lists of runs and what is forwarded: a miss, and nothing is sent", () =>
     Effect.gen(function*() {
       const [jobs, runs] = [yield* JobService, yield* RunService]
-      const forward = Either.getOrThrow(Relay.forward(flow))
+      const forward = Either.getOrThrow(RelayServer.forward(flow))
       const calls: ReadonlyArray<Effect.Effect<unknown, unknown, NoukaiHttp>> = [
         jobs.submit(flow, {}),
         Effect.flatMap(jobs.attach(flow, "ex-1"), (job) => job.poll()),
@@ -213,7 +215,7 @@ describe("in a replay, these do not leave it:", () => {
 })
 
 describe("a layer that replays", () => {
-  const cassette = Scripted.recording({ flow, result: "recorded" })
+  const cassette = Testing.recording({ flow, result: "recorded" })
 
   for (const [name, way] of Object.entries(ways)) {
     it.effect(`answers within ${name}`, () =>

@@ -1,4 +1,5 @@
 /** Flows and tools with schemas of other libraries, by the Standard Schema interface. */
+import * as Testing from "@effect-noukai/report/testing"
 import { Flow, FlowService, Tools } from "@effect-noukai/sdk"
 import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
@@ -35,7 +36,7 @@ const withDefault = standard<Level, Required<Level>>(({ level = 1 }: Level) =>
 )
 
 const scripted = (result: unknown) => {
-  const script = layerScripted({ execute: [Scripted.completed(result)] })
+  const script = layerScripted({ execute: [Testing.completed(result)] })
   return Layer.merge(Layer.provide(flowLayer, script), script)
 }
 

@@ -1,4 +1,5 @@
 /** Scopes (docs/wire.md#scopes): where they reach, what they nest, and what they say. */
+import * as Testing from "@effect-noukai/report/testing"
 import { FlowService, type NoukaiHttp, TraceScope } from "@effect-noukai/sdk"
 import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
@@ -40,7 +41,7 @@ const live = ({ answers = 0, defaults, sessions = [] }: Live = {}) => {
   const layer = Layer.provideMerge(
     flowLayer,
     layerScripted({
-      execute: Array.from({ length: answers }, (_, n) => Scripted.completed(`live ${n}`)),
+      execute: Array.from({ length: answers }, (_, n) => Testing.completed(`live ${n}`)),
       session: sessions.map((one) => Effect.succeed(one)),
       defaults: { replayEnabled: true, log: (event) => events.push(event), ...defaults }
     })

@@ -1,6 +1,7 @@
 /** Stored traces as spans: the JSON of OTLP by its official definitions, and the spans of an execution's steps. */
 import { Emulator, type Flow } from "@effect-noukai/emulator"
 import { layer as emulatorLayer, type Options } from "@effect-noukai/emulator/Emulator"
+import * as TraceSpans from "@effect-noukai/report/TraceSpans"
 import { FlowService, Noukai, NoukaiRecord, ReplayCassette, Tools, Trace } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import root from "@opentelemetry/otlp-transformer/build/src/generated/root.js"
@@ -62,10 +63,10 @@ const trace: Trace.Trace = {
 
 const decodeTrace = Schema.decodeUnknownSync(Trace.Trace)
 
-const spansOf = (traces: Trace.OtlpTraces) =>
+const spansOf = (traces: TraceSpans.OtlpTraces) =>
   traces.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans))
 
-const attributes = ({ attributes }: Trace.OtlpSpan) =>
+const attributes = ({ attributes }: TraceSpans.OtlpSpan) =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0] as unknown]))
 
 /** A collector on loopback, which gives the body of the first request. */
@@ -98,11 +99,11 @@ const withBytes = (json: string): object =>
     (key, value: unknown) => /^(trace|span|parentSpan)Id$/.test(key) ? Buffer.from(String(value), "hex") : value
   ) as object
 
-describe("Trace.toSpans", () => {
+describe("TraceSpans.toSpans", () => {
   it.scopedLive("is what a collector takes, by the official definitions", () =>
     Effect.gen(function*() {
       const { body, url } = yield* collector
-      const sent = JSON.stringify(Trace.toSpans(trace, { serviceName: "spelling", resource: { "host.id": 7 } }))
+      const sent = JSON.stringify(TraceSpans.toSpans(trace, { serviceName: "spelling", resource: { "host.id": 7 } }))
       yield* Effect.promise(() =>
         fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body: sent })
       )
@@ -121,7 +122,7 @@ describe("Trace.toSpans", () => {
     }))
 
   it("has a span for the run and for each attempt, when it was, below its loop", () => {
-    const spans = spansOf(Trace.toSpans(trace))
+    const spans = spansOf(TraceSpans.toSpans(trace))
     const [run, classify, each, first, second, ask, answer] = spans
     for (const span of spans) {
       assert.strictEqual(span.traceId, executionId.replaceAll("-", ""))
@@ -153,16 +154,16 @@ describe("Trace.toSpans", () => {
   })
 
   it("says the same at every export, and carries payloads only if asked to, cut", () => {
-    assert.deepStrictEqual(Trace.toSpans(trace), Trace.toSpans(structuredClone(trace)))
-    assert.notMatch(JSON.stringify(Trace.toSpans(trace)), /xxx|secret/)
-    const [, classify] = spansOf(Trace.toSpans(trace, { payloads: true }))
+    assert.deepStrictEqual(TraceSpans.toSpans(trace), TraceSpans.toSpans(structuredClone(trace)))
+    assert.notMatch(JSON.stringify(TraceSpans.toSpans(trace)), /xxx|secret/)
+    const [, classify] = spansOf(TraceSpans.toSpans(trace, { payloads: true }))
     const input = String(attributes(classify!)["noukai.step.input"])
     assert.lengthOf(input, 4_096 + "…[truncated]".length)
   })
 
   it("cuts no character of a payload in two", () => {
     const told = { flowRun: trace.flowRun, steps: [step({ startedAt: at(0), inputContext: `${"x".repeat(4_094)}🐕` })] }
-    const [, only] = spansOf(Trace.toSpans(told, { payloads: true }))
+    const [, only] = spansOf(TraceSpans.toSpans(told, { payloads: true }))
     assert.strictEqual(attributes(only!)["noukai.step.input"], `"${"x".repeat(4_094)}…[truncated]`)
   })
 
@@ -172,7 +173,7 @@ describe("Trace.toSpans", () => {
       { startedAt: at(0), durationMs: Number.MAX_SAFE_INTEGER, tokens: { prompt: Infinity, completion: 1, total: 1 } },
       { startedAt: "9999-12-31T23:59:59Z", attempt: Infinity }
     ]
-    const spans = spansOf(Trace.toSpans({ flowRun: { id: "r", status: "running" }, steps: steps.map(step) }))
+    const spans = spansOf(TraceSpans.toSpans({ flowRun: { id: "r", status: "running" }, steps: steps.map(step) }))
     assert.lengthOf(spans, 4)
     for (const { attributes, endTimeUnixNano, startTimeUnixNano } of spans) {
       for (const instant of [startTimeUnixNano, endTimeUnixNano]) {
@@ -184,7 +185,7 @@ describe("Trace.toSpans", () => {
 
   it("belongs below a given span; the flow is told if it is given", () => {
     const parent = { traceId: "0123456789abcdef0123456789abcdef", spanId: "0123456789abcdef" }
-    const [run, classify] = spansOf(Trace.toSpans(trace, { parent, flow: { org: "a", project: "b", slug: "c" } }))
+    const [run, classify] = spansOf(TraceSpans.toSpans(trace, { parent, flow: { org: "a", project: "b", slug: "c" } }))
     assert.deepInclude(run, { traceId: parent.traceId, parentSpanId: parent.spanId })
     assert.strictEqual(classify!.traceId, parent.traceId)
     assert.strictEqual(attributes(run!)["noukai.flow.slug"], "c")
@@ -192,7 +193,7 @@ describe("Trace.toSpans", () => {
 
   it("a parent whose ids are not 16 and 8 bytes of hexadecimal digits, or 0, is none", () => {
     const traceId = "0123456789abcdef0123456789abcdef"
-    const own = spansOf(Trace.toSpans(trace))
+    const own = spansOf(TraceSpans.toSpans(trace))
     for (
       const parent of [
         { traceId, spanId: "span-1" },
@@ -203,16 +204,16 @@ describe("Trace.toSpans", () => {
         { traceId: "0".repeat(32), spanId: "0123456789abcdef" },
         { traceId, spanId: "" }
       ]
-    ) assert.deepStrictEqual(spansOf(Trace.toSpans(trace, { parent })), own)
-    const [run] = spansOf(Trace.toSpans(trace, {
+    ) assert.deepStrictEqual(spansOf(TraceSpans.toSpans(trace, { parent })), own)
+    const [run] = spansOf(TraceSpans.toSpans(trace, {
       parent: { traceId: traceId.toUpperCase(), spanId: "0123456789ABCDEF" }
     }))
     assert.deepInclude(run, { traceId, parentSpanId: "0123456789abcdef" })
   })
 
   it("has one attribute for each key of the resource", () => {
-    const resourceOf = (options: Trace.SpanOptions) =>
-      Trace.toSpans(trace, options).resourceSpans.flatMap(({ resource }) =>
+    const resourceOf = (options: TraceSpans.SpanOptions) =>
+      TraceSpans.toSpans(trace, options).resourceSpans.flatMap(({ resource }) =>
         resource.attributes.map(({ key, value }) => [key, Object.values(value)[0] as unknown])
       )
     assert.deepStrictEqual(resourceOf({}), [["service.name", "noukai"]])
@@ -226,7 +227,7 @@ describe("Trace.toSpans", () => {
 
   it("has no spans of a trace that says no instant", () => {
     const undated = { flowRun: { id: "r", status: "completed", durationMs: 5 }, steps: [step({ durationMs: 5 })] }
-    assert.deepStrictEqual(Trace.toSpans(undated).resourceSpans, [])
+    assert.deepStrictEqual(TraceSpans.toSpans(undated).resourceSpans, [])
   })
 
   it("has ids of full length that differ, whatever the run is called; no span ends before it starts", () => {
@@ -245,7 +246,9 @@ describe("Trace.toSpans", () => {
       { maxLength: 20 }
     )
     fc.assert(fc.property(fc.string(), steps, (id, steps) => {
-      const spans = spansOf(Trace.toSpans(decodeTrace({ flowRun: { id, status: "running", startedAt: at(0) }, steps })))
+      const spans = spansOf(
+        TraceSpans.toSpans(decodeTrace({ flowRun: { id, status: "running", startedAt: at(0) }, steps }))
+      )
       assert.lengthOf(spans, steps.length + 1)
       assert.strictEqual(new Set(spans.map(({ spanId }) => spanId)).size, spans.length)
       const ids = new Set(spans.map(({ spanId }) => spanId))

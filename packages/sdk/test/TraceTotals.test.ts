@@ -1,6 +1,7 @@
 /** The times and sums of traces: said, computed, and as the emulator's ledger has them (docs/wire.md#traces). */
 import { Emulator, type Flow } from "@effect-noukai/emulator"
 import { layer as emulatorLayer } from "@effect-noukai/emulator/Emulator"
+import * as StoredRuns from "@effect-noukai/report/StoredRuns"
 import * as TraceDiff from "@effect-noukai/report/TraceDiff"
 import * as Waterfall from "@effect-noukai/report/Waterfall"
 import { FlowService, Noukai, RunService, Tools, Trace } from "@effect-noukai/sdk"
@@ -318,10 +319,10 @@ describe("the totals of several runs", () => {
   })
 })
 
-describe("Trace.costRange and Trace.inputOf", () => {
+describe("StoredRuns.costRange and StoredRuns.inputOf", () => {
   it("gives the least, the median and the most of known costs, exactly", () => {
     const of = (...costs: ReadonlyArray<string>) =>
-      Option.getOrUndefined(Trace.costRange(costs.map((costUsd) => ({ costUsd, isKnown: costUsd !== "?" }))))
+      Option.getOrUndefined(StoredRuns.costRange(costs.map((costUsd) => ({ costUsd, isKnown: costUsd !== "?" }))))
     assert.deepStrictEqual(of("0.1", "?", "0.00000000000000000002", "3"), {
       runs: 3,
       least: "0.00000000000000000002",
@@ -335,7 +336,7 @@ describe("Trace.costRange and Trace.inputOf", () => {
   it("reads the input of the first step, if it is stored whole", () => {
     const of = (rest: object) =>
       Option.getOrUndefined(
-        Trace.inputOf({ steps: [{ stepId: "a", attempt: 1, status: "x", truncated: false, ...rest }] })
+        StoredRuns.inputOf({ steps: [{ stepId: "a", attempt: 1, status: "x", truncated: false, ...rest }] })
       )
     assert.deepStrictEqual(of({ inputContext: { message: "hi", level: 3 } }), {
       message: "hi",

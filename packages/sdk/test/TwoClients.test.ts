@@ -2,12 +2,12 @@
  * Layers are built once for each reference to them, whatever they are provided with: two clients in one program must not
  * become one.
  */
+import { completed, recording } from "@effect-noukai/report/testing"
 import { Flow, FlowService, JobService, Noukai, NoukaiHttp, NoukaiReplay } from "@effect-noukai/sdk"
 import * as Jobs from "@effect-noukai/sdk/JobService"
 import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import * as Https from "@effect-noukai/sdk/NoukaiHttp"
 import * as Relay from "@effect-noukai/sdk/Relay"
-import { completed, recording } from "@effect-noukai/sdk/testing"
 import { FetchHttpClient } from "@effect/platform"
 import { assert, it } from "@effect/vitest"
 import { Config, Context, Effect, Layer, Redacted } from "effect"

@@ -1,4 +1,5 @@
 /** Values whose reading throws, as each argument of each operation: refused with a typed error, before anything is sent. */
+import * as RelayServer from "@effect-noukai/adapters/Relay"
 import {
   Budget,
   Flow,
@@ -115,7 +116,7 @@ const ofFlow: { readonly [name: string]: (flow: never) => ReturnType<Call> } = {
   "runs.cost": (flow) => runs((all) => all.cost(flow, "ex-1")),
   "runs.summary": (flow) => runs((all) => all.summary(flow, "ex-1")),
   "Flow.resolve": (flow) => Flow.resolve(flow),
-  "Relay.forward": (flow) => Relay.forward(flow)
+  "Relay.forward": (flow) => RelayServer.forward(flow)
 }
 
 const built = (layer: Layer.Layer<never, unknown>) => Effect.scoped(Layer.build(layer))
@@ -242,12 +243,12 @@ const rows: ReadonlyArray<Row> = [
     { url: "http://localhost:1/a", flow: address, headers: { a: "b" }, rate: { limit: 1, interval: 1 } },
     (wrong) => Effect.scoped(Layer.build(Relay.layer(any(wrong))))
   ],
-  ["Relay.forward: options", { version: 1, attemptTimeout: 1 }, (wrong) => Relay.forward(flow, any(wrong))],
-  ["Relay.forward: defaults", { org: "a", project: "b" }, (wrong) => Relay.forward("a", {}, any(wrong))],
+  ["Relay.forward: options", { version: 1, attemptTimeout: 1 }, (wrong) => RelayServer.forward(flow, any(wrong))],
+  ["Relay.forward: defaults", { org: "a", project: "b" }, (wrong) => RelayServer.forward("a", {}, any(wrong))],
   [
     "Relay.forward: request",
     { body: { message: "hi" }, traceparent: "a", tracestate: "b" },
-    (wrong) => Effect.flatMap(Relay.forward(flow), (forward) => forward(any(wrong)))
+    (wrong) => Effect.flatMap(RelayServer.forward(flow), (forward) => forward(any(wrong)))
   ],
   [
     "NoukaiReplay.fromCassette: options",

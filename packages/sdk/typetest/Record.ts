@@ -1,4 +1,5 @@
 /** Types of recording: what `live` fails with and needs is what the layer fails with and needs. */
+import type { RecordedRun } from "@effect-noukai/report/testing"
 import {
   type AuthenticationError,
   type CassetteError,
@@ -12,7 +13,6 @@ import {
   type Tools
 } from "@effect-noukai/sdk"
 import { maskSecrets } from "@effect-noukai/sdk/Cassette"
-import type { RecordedRun } from "@effect-noukai/sdk/testing"
 import { type Effect, Layer } from "effect"
 import { expectTypeOf } from "vitest"
 

@@ -1,3 +1,4 @@
+import * as RelayServer from "@effect-noukai/adapters/Relay"
 import {
   type InvalidRequestError,
   type NoukaiHttp,
@@ -6,19 +7,18 @@ import {
   TraceScope
 } from "@effect-noukai/sdk"
 import type { CallError, ReplayLeftoverError } from "@effect-noukai/sdk/NoukaiError"
-import * as Relay from "@effect-noukai/sdk/Relay"
 import type { Effect, Either, Scope } from "effect"
 import { expectTypeOf } from "vitest"
 
-expectTypeOf(Relay.forward("acme/support/agent", { version: "draft" })).toEqualTypeOf<
-  Either.Either<Relay.Forward, InvalidRequestError>
+expectTypeOf(RelayServer.forward("acme/support/agent", { version: "draft" })).toEqualTypeOf<
+  Either.Either<RelayServer.Forward, InvalidRequestError>
 >()
 
-declare const forward: Relay.Forward
+declare const forward: RelayServer.Forward
 
 // every status is a success
 expectTypeOf(forward({ body: { message: "hi" } })).toEqualTypeOf<
-  Effect.Effect<Relay.ForwardResponse, CallError, NoukaiHttp>
+  Effect.Effect<RelayServer.ForwardResponse, CallError, NoukaiHttp>
 >()
 
 expectTypeOf(TraceScope.open("id")).toEqualTypeOf<

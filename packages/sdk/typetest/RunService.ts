@@ -1,5 +1,6 @@
 /** Types of reading runs: the result of `stepTrace` follows `attempt`. */
-import { type CallError, Flow, type FlowEvent, type RunService, Trace } from "@effect-noukai/sdk"
+import * as TraceSpans from "@effect-noukai/report/TraceSpans"
+import { type CallError, Flow, type FlowEvent, type RunService, type Trace } from "@effect-noukai/sdk"
 import type { Attempt, StepTraceOptions } from "@effect-noukai/sdk/RunService"
 import { type BigDecimal, type Effect, Schema, type Stream } from "effect"
 import { expectTypeOf } from "vitest"
@@ -70,6 +71,6 @@ expectTypeOf(runs.liveTrace(Grade, "id", { idleTimeout: "1 minute" })).toEqualTy
 void runs.liveTrace("a/b/c", "id", { attemptTimeout: "1 minute" })
 
 declare const stored: Trace.Trace
-expectTypeOf(Trace.toSpans(stored, { flow: { org: "a", project: "b", slug: "c" }, payloads: true })).toEqualTypeOf<
-  Trace.OtlpTraces
+expectTypeOf(TraceSpans.toSpans(stored, { flow: { org: "a", project: "b", slug: "c" }, payloads: true })).toEqualTypeOf<
+  TraceSpans.OtlpTraces
 >()

@@ -1,5 +1,5 @@
+import { recording } from "@effect-noukai/report/testing"
 import { Cassette, FlowService, NoukaiReplay, ReplayCassette } from "@effect-noukai/sdk"
-import { recording } from "@effect-noukai/sdk/testing"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { mkdtempSync, rmSync } from "node:fs"

@@ -1,9 +1,10 @@
 /** `noukai diff`. */
+import * as StoredRuns from "@effect-noukai/report/StoredRuns"
 import * as TraceDiff from "@effect-noukai/report/TraceDiff"
 import * as Cassette from "@effect-noukai/sdk/Cassette"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
-import * as Trace from "@effect-noukai/sdk/Trace"
+import type * as Trace from "@effect-noukai/sdk/Trace"
 import * as Effect from "effect/Effect"
 import { existsSync } from "node:fs"
 import { argument, json, seeing } from "../arguments/flags.js"
@@ -49,7 +50,7 @@ const saved = ({ executions, id, path }: Saved, other: Side) => {
   const found = executions.filter(({ executionId }) => executionId === wanted)
   const [only] = found.length === 0 && id === undefined ? executions : found
   return only !== undefined && (found.length > 0 || executions.length === 1)
-    ? Effect.succeed(Trace.fromExecution(only))
+    ? Effect.succeed(StoredRuns.fromExecution(only))
     : wrong(
       `${path} has ${executions.length} runs, choose one: ${path}#ID, from ${
         executions.map(({ executionId }) => executionId).join(", ")

@@ -1,4 +1,5 @@
 /** `noukai run`. */
+import * as StoredRuns from "@effect-noukai/report/StoredRuns"
 import type { FlowCursor } from "@effect-noukai/sdk/FlowCursor"
 import type { FlowCompleted } from "@effect-noukai/sdk/FlowEvent"
 import { FlowService } from "@effect-noukai/sdk/FlowService"
@@ -191,7 +192,7 @@ const inputLike = (input: Input, run: string, version: string) =>
       )
     )
     const costs = Option.map(
-      Trace.costRange([...isOfVersion(run) ? [Trace.costOf(trace, run)] : [], ...others]),
+      StoredRuns.costRange([...isOfVersion(run) ? [Trace.costOf(trace, run)] : [], ...others]),
       ({ least, median, most, runs }) =>
         `${counted(runs, "run")} of ${nameOfVersion(version)} cost $${least} to $${most}, median $${median}`
     )
@@ -200,7 +201,7 @@ const inputLike = (input: Input, run: string, version: string) =>
         Option.getOrElse(costs, () => `what a run of ${nameOfVersion(version)} costs is not known`)
       }`
     )
-    return yield* Option.match(Trace.inputOf(trace), {
+    return yield* Option.match(StoredRuns.inputOf(trace), {
       onNone: () => failed(`the input of run ${run} is not stored whole: give it`),
       onSome: Effect.succeed
     })

@@ -1,7 +1,7 @@
 /** `noukai trace`. */
+import * as TraceSpans from "@effect-noukai/report/TraceSpans"
 import * as Waterfall from "@effect-noukai/report/Waterfall"
 import { RunService } from "@effect-noukai/sdk/RunService"
-import * as Trace from "@effect-noukai/sdk/Trace"
 import * as Args from "@effect/cli/Args"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -41,7 +41,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const title = `${flow} ${run}`
   if (input.svg) return yield* terminal.document(Waterfall.toSvg(trace, { title }))
   if (input.html) return yield* Stream.runForEach(Waterfall.toHtml(trace, { title }), terminal.document)
-  if (input.otlp) return yield* terminal.write(jsonLine(Trace.toSpans(trace)))
+  if (input.otlp) return yield* terminal.write(jsonLine(TraceSpans.toSpans(trace)))
   if (input.json) return yield* terminal.write(jsonLine(trace.raw ?? trace))
   yield* terminal.draw(
     Waterfall.toText(trace, { width: terminal.resultWidth(), colours: terminal.hasColours })

@@ -1,4 +1,5 @@
 /** Whatever is given to whatever can be called: a result, or a typed error, and then nothing was sent. */
+import * as RelayServer from "@effect-noukai/adapters/Relay"
 import {
   Flow,
   FlowService,
@@ -270,7 +271,7 @@ const operations: { readonly [name: string]: Operation } = {
     ],
     call: (flow, options, request) =>
       Effect.flatMap(
-        Effect.suspend(() => Relay.forward(any(flow), any(options))),
+        Effect.suspend(() => RelayServer.forward(any(flow), any(options))),
         (forward) => forward(any(request))
       )
   }

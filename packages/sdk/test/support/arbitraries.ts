@@ -1,9 +1,9 @@
 /** Arbitraries of the values that the testing module builds. */
+import { events, type RecordedRun, recording, session, type SessionRun } from "@effect-noukai/report/testing"
 import type { Cassette, FlowEvent } from "@effect-noukai/sdk"
-import { events, type RecordedRun, recording, session, type SessionRun } from "@effect-noukai/sdk/testing"
 import * as FastCheck from "effect/FastCheck"
+import { pauseFields } from "../../../report/src/internal/runs.js"
 import type { ExecuteResponse } from "../../src/internal/operations/requests.js"
-import { pauseFields } from "../../src/internal/testing/runs.js"
 
 /** Arbitraries for property tests, of fast-check. */
 export interface Arbitraries {
@@ -109,7 +109,7 @@ const recordedRun: FastCheck.Arbitrary<RecordedRun> = FastCheck.record({
  *
  * @example
  * ```ts
- * import { arbitraries } from "@effect-noukai/sdk/testing"
+ * import { arbitraries } from "@effect-noukai/report/testing"
  * import { FastCheck } from "effect"
  *
  * FastCheck.assert(FastCheck.property(arbitraries.run, (events) => events[0]?.type === "run_started"))

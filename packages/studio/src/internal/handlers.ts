@@ -1,6 +1,6 @@
 /** The endpoints of the API over a source. */
+import * as TraceSpans from "@effect-noukai/report/TraceSpans"
 import * as Waterfall from "@effect-noukai/report/Waterfall"
-import * as Trace from "@effect-noukai/sdk/Trace"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
@@ -171,7 +171,7 @@ export const layer = (
             // before it is HTML
             const trace = maskedValue(mask, stored.trace)
             return format === "otlp"
-              ? HttpServerResponse.text(JSON.stringify(Trace.toSpans(trace)), {
+              ? HttpServerResponse.text(JSON.stringify(TraceSpans.toSpans(trace)), {
                 contentType: "application/json",
                 headers: { "content-disposition": fileName("run", mask(id), "otlp.json") }
               })

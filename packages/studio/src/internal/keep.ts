@@ -1,6 +1,6 @@
 /** A session as a test, and as rows of a file of eval cases: the files that `noukai session save` writes. */
 import * as Pattern from "@effect-noukai/eval/Pattern"
-import { keepSession, type KeptSession } from "@effect-noukai/report/KeptSession"
+import { keepSession, type KeptSession, redactedPaths } from "@effect-noukai/report/KeptSession"
 import * as Cassette from "@effect-noukai/sdk/Cassette"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -68,7 +68,7 @@ export const redacted = (
           message: `The pattern ${cut(error.pattern, 100)} was stopped: ${error.reason}.`,
           advice: "Write it without nested repetitions such as (a+)+, look-ahead and back-references."
         }))
-    const places = Cassette.redactedPaths(whole, safe)
+    const places = redactedPaths(whole, safe)
     const masked = JSON.parse(Cassette.encode(safe)) as Cassette.SessionCassette
     const kept = yield* Either.mapLeft(keepSession(masked), (reason) =>
       new CannotKeep({

@@ -1,4 +1,5 @@
 /** The form about a new run of a flow. */
+import * as StoredRuns from "@effect-noukai/report/StoredRuns"
 import { digitsAt, digitsOf, digitsWithin, withDigits } from "@effect-noukai/sdk/kit/plainJson"
 import * as Trace from "@effect-noukai/sdk/Trace"
 import * as Effect from "effect/Effect"
@@ -53,7 +54,7 @@ const ofRequest = (request: NonNullable<StoredRun["request"]>): readonly [Known,
 }
 
 const ofTrace = (trace: Trace.Trace): readonly [Known, ReadonlyArray<string>] =>
-  Option.match(Trace.inputOf(trace), {
+  Option.match(StoredRuns.inputOf(trace), {
     onNone: () => [{}, [unknownInput]] as const,
     onSome: ({ message, parameters }) => [
       { ...message !== undefined && { message }, ...!isEmpty(parameters) && { parameters } },
@@ -134,7 +135,7 @@ const costsOf = (
       yield* Effect.forEach(read, (run) => Effect.map(costOf(run), (cost) => [run, cost] as const), { concurrency })
     )
     return [...ofVersions].flatMap(([version, runs]) =>
-      Option.match(Trace.costRange(runs.flatMap((run) => costs.get(run) ?? [])), {
+      Option.match(StoredRuns.costRange(runs.flatMap((run) => costs.get(run) ?? [])), {
         onNone: () => [],
         onSome: (range) => [{ ...version !== undefined && { version }, ...range }]
       })

@@ -1,4 +1,5 @@
 /** The runs of a session on one axis. */
+import * as StoredRuns from "@effect-noukai/report/StoredRuns"
 import * as TraceLayout from "@effect-noukai/report/TraceLayout"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Trace from "@effect-noukai/sdk/Trace"
@@ -54,7 +55,7 @@ const sessionRun = (
   execution: SessionExecution,
   sessionStart: number | undefined
 ): { readonly shown: SessionRun; readonly endMs: number } => {
-  const layout = TraceLayout.make(Trace.fromExecution(execution))
+  const layout = TraceLayout.make(StoredRuns.fromExecution(execution))
   const start = run.startedAt ?? layout.startedAt
   const startMs = start === undefined || sessionStart === undefined ? undefined : Math.max(0, start - sessionStart)
   const top = layout.rows.filter(({ depth }) => depth === 0).map(({ bars: [bar] }) => bar)

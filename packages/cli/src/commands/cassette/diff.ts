@@ -1,4 +1,5 @@
 /** `noukai cassette diff`. */
+import * as CassetteDiff from "@effect-noukai/report/CassetteDiff"
 import * as Cassette from "@effect-noukai/sdk/Cassette"
 import * as Effect from "effect/Effect"
 import { argument, json } from "../../arguments/flags.js"
@@ -21,11 +22,11 @@ const load = (path: string) => Effect.mapError(Cassette.load(path), (error) => w
 
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
-  const differences = Cassette.diff(yield* load(input.before), yield* load(input.after))
+  const differences = CassetteDiff.diff(yield* load(input.before), yield* load(input.after))
   yield* terminal.write(
     input.json
       ? jsonLine(differences)
-      : differences.map((difference) => `${Cassette.differenceText(difference)}\n`).join("")
+      : differences.map((difference) => `${CassetteDiff.differenceText(difference)}\n`).join("")
   )
   if (differences.length > 0) return yield* reported()
   yield* terminal.detail("no differences")

@@ -1,6 +1,6 @@
 /** `noukai session save`. */
 import { Pattern, redact as redacting } from "@effect-noukai/eval/Pattern"
-import { keepSession, type KeptSession } from "@effect-noukai/report/KeptSession"
+import { keepSession, type KeptSession, redactedPaths } from "@effect-noukai/report/KeptSession"
 import type { CassetteError } from "@effect-noukai/sdk"
 import * as Cassette from "@effect-noukai/sdk/Cassette"
 import * as Flow from "@effect-noukai/sdk/Flow"
@@ -153,7 +153,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     const stored = yield* Cassette.fromSession(sessionId)
     const session = isKept ? yield* addressed(stored, input) : stored
     const redacted = yield* without(session, redact)
-    for (const path of isKept ? Cassette.redactedPaths(session, redacted) : []) {
+    for (const path of isKept ? redactedPaths(session, redacted) : []) {
       yield* terminal.note(`redacted: ${path}`)
     }
     const kept = isKept ? yield* Effect.mapError(keepSession(JSON.parse(Cassette.encode(redacted))), cannot) : undefined

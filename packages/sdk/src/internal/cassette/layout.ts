@@ -147,18 +147,6 @@ interface CallKey {
 export const ownName = ({ fingerprint, occurrence }: Pick<CallKey, "fingerprint" | "occurrence">): string =>
   `${fingerprint.slice(0, 12)}.${occurrence}`
 
-const named = /<id:(\w+\.\d+)(\.\d+>)/g
-
-/** A value in which all ids have the same name. */
-export const withoutIds = (value: unknown): unknown => mapStrings(value, (text) => text.replace(named, "<id>"))
-
-/** A value in which the ids of some calls have the names of the ids of other calls. */
-export const renameIds = (value: unknown, names: ReadonlyMap<string, string>): unknown =>
-  mapStrings(
-    value,
-    (text) => text.replace(named, (_, name: string, rest: string) => `<id:${names.get(name) ?? name}${rest}`)
-  )
-
 /**
  * Names the ids of a recording, and makes the key of each call. An id is named after the call that introduced it, so that
  * names are the same in the next recording; an id that the program knew before keeps its text.

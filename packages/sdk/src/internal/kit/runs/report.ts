@@ -5,9 +5,10 @@ import type { InvalidRequestError } from "../../../NoukaiError.js"
 import { type Change, withWords } from "../../../ValueDiff.js"
 import { type FindPlaces, redactionBy, redactSession } from "../../cassette/redaction.js"
 
-export { restore } from "../../cassette/layout.js"
-export { executionIdOf, newRunsOf, runIdOf, slugOf } from "../../cassette/recording.js"
-export type { RecordedAnswer } from "../../cassette/recording.js"
+export { encodeError } from "../../cassette/codec.js"
+export { entriesInOrder, layout, ownName, restore } from "../../cassette/layout.js"
+export { executionIdOf, newRunsOf, recordedCall, runIdOf, slugOf } from "../../cassette/recording.js"
+export type { Interaction, RecordedAnswer } from "../../cassette/recording.js"
 export { maskChange, maskSecrets } from "../../cassette/secretForms.js"
 export {
   addCost,
@@ -21,17 +22,28 @@ export {
   unknownCostsIn
 } from "../../core/cost.js"
 export type { CostSum, Decimal } from "../../core/cost.js"
-export { differences, longestInOrder } from "../../core/diff.js"
+export { differences, mapStrings } from "../../core/diff.js"
 export type { Divergence } from "../../core/diff.js"
-export { absentable } from "../../core/json.js"
+export { absentable, jsonCopy } from "../../core/json.js"
 export { known, newError } from "../../core/makeError.js"
-export { changeText } from "../../core/replayReport.js"
+export { changeText, recordingText } from "../../core/replayReport.js"
 export { isEndedStatus, problemOf } from "../../core/runProblem.js"
-export { inputOf, runOf } from "../../operations/sessionRun.js"
+export { version } from "../../core/version.js"
+export { inputOf, runOf, withoutPrompt } from "../../operations/sessionRun.js"
+export type { InputOfRun } from "../../operations/sessionRun.js"
+export {
+  FlowCompleted,
+  RunStarted,
+  StepCompleted,
+  StepError,
+  StepPaused,
+  StepStarted,
+  ToolCallsRequired
+} from "../../operations/wireEvent.js"
 export { count, decoder } from "../../options/callOptions.js"
-export { spanIdOf } from "../../trace/otlpSpans.js"
-export { millisOf, payloadText, timelineOf } from "../../trace/timeline.js"
-export type { PlacedStep } from "../../trace/timeline.js"
+export { runFields } from "../../run/runInput.js"
+export { millisOf, payloadText, stepAttributes, timelineOf } from "../../trace/timeline.js"
+export type { AttributeValue, PlacedStep } from "../../trace/timeline.js"
 
 /**
  * Removes values from a session, as `Cassette.redact` does. Functions find the places of the patterns in each text.

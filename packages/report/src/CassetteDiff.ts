@@ -1,15 +1,27 @@
-/** The differences of two cassettes, as data and in words. */
+/**
+ * The differences of two cassettes, as data and in words.
+ *
+ * @since 0.1.0
+ */
+import type { Cassette, Change, RecordedCall, RecordedCassette, SessionCassette } from "@effect-noukai/sdk/Cassette"
+import { canonicalText } from "@effect-noukai/sdk/kit/plainJson"
+import {
+  changeText,
+  differences,
+  entriesInOrder,
+  jsonCopy,
+  known,
+  mapStrings,
+  markWords,
+  maskChange,
+  ownName,
+  recordedCall,
+  recordingText,
+  restore
+} from "@effect-noukai/sdk/kit/runs/report"
+import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Array from "effect/Array"
-import { withWords } from "../../ValueDiff.js"
-import { differences, longestInOrder } from "../core/diff.js"
-import { canonicalText, jsonCopy } from "../core/json.js"
-import { known } from "../core/makeError.js"
-import { type Change, changeText, type RecordedCall, recordingText } from "../core/replayReport.js"
-import type { SessionExecution } from "../operations/requests.js"
-import type { AnyCassette } from "./cassetteFile.js"
-import * as Layout from "./layout.js"
-import { recordedCall, type RecordedCassette, type SessionCassette } from "./recording.js"
-import { maskChange } from "./secretForms.js"
+import { longestInOrder } from "./internal/longestInOrder.js"
 
 /**
  * One way in which a cassette differs from another one, which is called the first. In changes, `expected` is the value of
@@ -20,6 +32,9 @@ import { maskChange } from "./secretForms.js"
  * - `added`: a recording of the second cassette alone.
  * - `changed`: a recording whose input or answer changed: `$.input.message`, `$.answer.value.result`.
  * - `moved`: a recording that is the same, at another place among the others.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type CassetteDifference =
   | { readonly kind: "settings"; readonly changes: ReadonlyArray<Change> }
@@ -34,6 +49,18 @@ export type CassetteDifference =
   | { readonly kind: "moved"; readonly before: RecordedCall; readonly after: RecordedCall }
 
 type Value = { readonly [key: string]: unknown }
+
+const named = /<id:(\w+\.\d+)(\.\d+>)/g
+
+/** A value in which all ids have the same name. */
+const withoutIds = (value: unknown): unknown => mapStrings(value, (text) => text.replace(named, "<id>"))
+
+/** A value in which the ids of some calls have the names of the ids of other calls. */
+const renameIds = (value: unknown, names: ReadonlyMap<string, string>): unknown =>
+  mapStrings(
+    value,
+    (text) => text.replace(named, (_, name: string, rest: string) => `<id:${names.get(name) ?? name}${rest}`)
+  )
 
 /** A recording, as it is compared. */
 interface ComparedCall {
@@ -52,15 +79,15 @@ const namedChanges = 1_000
 const comparedAtMost = 200
 
 const ofRecording = (cassette: RecordedCassette): ReadonlyArray<ComparedCall> => {
-  const interactions = Layout.restore(cassette)
-  return Layout.entriesInOrder(cassette).map((entry, place): ComparedCall => {
+  const interactions = restore(cassette)
+  return entriesInOrder(cassette).map((entry, place): ComparedCall => {
     const { answer, endpoint, flow, input, version } = entry
     return {
       call: recordedCall({ recording: interactions[place]!, number: place + 1 }),
       kin: `${endpoint} ${flow ?? ""}`,
       asked: [version ?? null, input],
       value: { ...known({ version }), input, answer },
-      ids: Layout.ownName(entry)
+      ids: ownName(entry)
     }
   })
 }
@@ -88,16 +115,16 @@ const ofSession = ({ session }: SessionCassette): ReadonlyArray<ComparedCall> =>
     }
   })
 
-const recordingsOf = (cassette: AnyCassette): ReadonlyArray<ComparedCall> =>
+const recordingsOf = (cassette: Cassette): ReadonlyArray<ComparedCall> =>
   cassette.kind === "session" ? ofSession(cassette) : ofRecording(cassette)
 
 /** The recording that differs least from one of the other cassette. */
 const nearest = (one: ComparedCall, others: ReadonlyArray<ComparedCall>): ComparedCall | undefined => {
-  const value = Layout.withoutIds(one.value)
+  const value = withoutIds(one.value)
   let best = others[0]
   let least = namedChanges + 1
   for (const other of others.slice(0, comparedAtMost)) {
-    const found = differences(Layout.withoutIds(other.value), value, least).length
+    const found = differences(withoutIds(other.value), value, least).length
     if (found < least) [best, least] = [other, found]
   }
   return best
@@ -124,17 +151,40 @@ const pair = (
     for (const one of unpaired()) add(one, groups[keyOf(one)]?.find((other) => left.has(other)))
   }
   pairEqual(({ asked, kin }) => canonicalText([kin, asked]))
-  pairEqual(({ asked, kin }) => canonicalText([kin, Layout.withoutIds(asked)]))
+  pairEqual(({ asked, kin }) => canonicalText([kin, withoutIds(asked)]))
   for (const one of unpaired()) add(one, nearest(one, [...left].filter(({ kin }) => kin === one.kin)))
   return pairs
 }
 
 const changesOf = (before: unknown, after: unknown): ReadonlyArray<Change> =>
-  withWords(differences(before, after, namedChanges).map(maskChange))
+  markWords(differences(before, after, namedChanges).map(maskChange))
 
-const settingsOf = ({ client, kind }: AnyCassette): unknown => ({ kind, client })
+const settingsOf = ({ client, kind }: Cassette): unknown => ({ kind, client })
 
-export const diff = (a: AnyCassette, b: AnyCassette): ReadonlyArray<CassetteDifference> => {
+/**
+ * The ways in which a cassette `b` differs from `a`: settings, recordings that were removed, added, changed or moved.
+ * Ids, times and costs, which differ between any two recordings of the same calls, are not compared.
+ *
+ * Recordings with equal requests are paired. Each of the others is compared to recordings of the same endpoint and flow,
+ * and paired with the one that differs least, which has changed. Cassettes of different kinds differ in `$.kind`, and
+ * their recordings are not compared.
+ *
+ * @example
+ * ```ts
+ * import { Cassette } from "@effect-noukai/sdk"
+ * import { Effect } from "effect"
+ *
+ * const changes = Effect.gen(function*() {
+ *   const before = yield* Cassette.load("before.json")
+ *   const after = yield* Cassette.load("after.json")
+ *   return Cassette.diff(before, after).map(Cassette.differenceText).join("\n")
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const diff = (a: Cassette, b: Cassette): ReadonlyArray<CassetteDifference> => {
   const changes = changesOf(settingsOf(a), settingsOf(b))
   const settings: ReadonlyArray<CassetteDifference> = changes.length === 0 ? [] : [{ kind: "settings", changes }]
   if (a.kind !== b.kind) return settings
@@ -153,7 +203,7 @@ export const diff = (a: AnyCassette, b: AnyCassette): ReadonlyArray<CassetteDiff
   const others = second.flatMap(({ call, value }, place): ReadonlyArray<CassetteDifference> => {
     const before = pairs.get(second[place]!)
     if (before === undefined) return [{ kind: "added", recording: call }]
-    const changes = changesOf(before.value, Layout.renameIds(value, names))
+    const changes = changesOf(before.value, renameIds(value, names))
     if (changes.length > 0) return [{ kind: "changed", before: before.call, after: call, changes }]
     return inOrder.has(before.call.number) ? [] : [{ kind: "moved", before: before.call, after: call }]
   })
@@ -163,6 +213,12 @@ export const diff = (a: AnyCassette, b: AnyCassette): ReadonlyArray<CassetteDiff
 const lines = (changes: ReadonlyArray<Change>): string =>
   changes.map((change) => `\n  ${changeText(change, "was", "is")}`).join("")
 
+/**
+ * A difference in words: a line, and one for every change. Long values are cut.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
 export const differenceText = (difference: CassetteDifference): string => {
   switch (difference.kind) {
     case "settings":

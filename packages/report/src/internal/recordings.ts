@@ -1,18 +1,14 @@
 /** Builders of cassettes, and arbitraries of them and of runs. */
+import type { RecordedCassette, SessionCassette } from "@effect-noukai/sdk/Cassette"
+import type { ExecuteOptions } from "@effect-noukai/sdk/Execution"
+import { type Names, orThrow } from "@effect-noukai/sdk/kit/names"
+import { digitsAt, digitsIn, digitsWithin, withDigits } from "@effect-noukai/sdk/kit/plainJson"
+import { type RunOptionName, runOptions } from "@effect-noukai/sdk/kit/runOptions"
+import { encodeError, type Interaction, jsonCopy, layout, runFields } from "@effect-noukai/sdk/kit/runs/report"
+import type { CallError } from "@effect-noukai/sdk/NoukaiError"
+import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
+import type { ToolDeclaration, ToolSet } from "@effect-noukai/sdk/Tools"
 import * as Record from "effect/Record"
-import type { ExecuteOptions } from "../../Execution.js"
-import type { CallError } from "../../NoukaiError.js"
-import type { ToolSet } from "../../Tools.js"
-import { encodeError } from "../cassette/codec.js"
-import { layout } from "../cassette/layout.js"
-import type { Interaction, RecordedCassette, SessionCassette } from "../cassette/recording.js"
-import { jsonCopy } from "../core/json.js"
-import { type Names, orThrow } from "../kit/names.js"
-import { digitsAt, digitsIn, digitsWithin, withDigits } from "../kit/plainJson.js"
-import { type RunOptionName, runOptions } from "../kit/runOptions.js"
-import type { SessionExecution } from "../operations/requests.js"
-import { runFields } from "../run/runInput.js"
-import type { ToolDeclaration } from "../run/tool.js"
 import { events } from "./runs.js"
 
 /** A run of a recorded session. Its outcome is its `result`, the outputs of its `steps` in order, or its `error`. */
@@ -72,7 +68,7 @@ const executionOf = (run: SessionRun, place: number): SessionExecution => {
  * @example
  * ```ts
  * import { NoukaiReplay } from "@effect-noukai/sdk"
- * import { session } from "@effect-noukai/sdk/testing"
+ * import { session } from "@effect-noukai/report/testing"
  *
  * const layer = NoukaiReplay.fromCassette(session(
  *   { slug: "grade-3", result: { score: 8 } },
@@ -177,7 +173,7 @@ const interactionOf = (run: RecordedRun, place: number): Interaction => ({
  * @example
  * ```ts
  * import { NoukaiReplay } from "@effect-noukai/sdk"
- * import { recording } from "@effect-noukai/sdk/testing"
+ * import { recording } from "@effect-noukai/report/testing"
  *
  * const layer = NoukaiReplay.fromCassette(recording(
  *   { flow: "acme/spelling/grade-3", message: "The cat sat.", result: { score: 8 } },

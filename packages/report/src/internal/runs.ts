@@ -1,11 +1,13 @@
 /** Builders of the answers and events of runs. */
+import type { WireEvent, WireEventOf } from "@effect-noukai/sdk/FlowEvent"
+import { misnamed, type Names, orThrow } from "@effect-noukai/sdk/kit/names"
+import * as Kit from "@effect-noukai/sdk/kit/runs/report"
+import { APIConnectionError, type CallError } from "@effect-noukai/sdk/NoukaiError"
+import type { Operations } from "@effect-noukai/sdk/NoukaiHttp"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { APIConnectionError, type CallError } from "../../NoukaiError.js"
-import { misnamed, type Names, orThrow } from "../kit/names.js"
-import type { ExecuteResponse } from "../operations/requests.js"
-import * as Wire from "../operations/wireEvent.js"
-import type { WireEvent, WireEventOf } from "../operations/wireEvent.js"
+
+type ExecuteResponse = Operations["execute"]["response"]
 
 /** The facts of a run beside its result. */
 export interface RunFacts {
@@ -137,7 +139,7 @@ const run: Events["run"] = (outputs, facts = {}) => {
  * @example
  * ```ts
  * import { Noukai } from "@effect-noukai/sdk"
- * import { events, respond } from "@effect-noukai/sdk/testing"
+ * import { events, respond } from "@effect-noukai/report/testing"
  *
  * const answer = respond(...events.run({ classify: "order", answer: { text: "Monday" } }))
  * const scripted = Noukai.layerScripted({ step: [answer] })
@@ -147,12 +149,12 @@ export const events: Events = {
   runStarted: (more) => ({
     type: "run_started",
     executionId: "ex_test",
-    ...known("runStarted", Wire.RunStarted.fields, more)
+    ...known("runStarted", Kit.RunStarted.fields, more)
   }),
   stepStarted: (stepId, more) => ({
     type: "step_started",
     stepId,
-    ...known("stepStarted", Wire.StepStarted.fields, more)
+    ...known("stepStarted", Kit.StepStarted.fields, more)
   }),
   stepInput: (stepId, inputData) => ({ type: "step_input", stepId, inputData }),
   stepOutput: (stepId, outputData) => ({ type: "step_output", stepId, outputData }),
@@ -160,30 +162,30 @@ export const events: Events = {
     type: "step_completed",
     stepId,
     output,
-    ...known("stepCompleted", Wire.StepCompleted.fields, more)
+    ...known("stepCompleted", Kit.StepCompleted.fields, more)
   }),
   stepError: (stepId, error, more) => ({
     type: "step_error",
     stepId,
     error,
-    ...known("stepError", Wire.StepError.fields, more)
+    ...known("stepError", Kit.StepError.fields, more)
   }),
   stepPaused: (nextStepIndex, more) => ({
     type: "step_paused",
     nextStepIndex,
-    ...known("stepPaused", Wire.StepPaused.fields, more)
+    ...known("stepPaused", Kit.StepPaused.fields, more)
   }),
   toolCallsRequired: (stepId, tools, more) => ({
     type: "tool_calls_required",
     executionId: "ex_test",
     stepId,
     ...pauseFields(tools),
-    ...known("toolCallsRequired", Wire.ToolCallsRequired.fields, more)
+    ...known("toolCallsRequired", Kit.ToolCallsRequired.fields, more)
   }),
   flowCompleted: (result, more) => ({
     type: "flow_completed",
     result,
-    ...known("flowCompleted", Wire.FlowCompleted.fields, more)
+    ...known("flowCompleted", Kit.FlowCompleted.fields, more)
   }),
   run
 }

@@ -1,23 +1,24 @@
 /** The changes between two cassettes. */
-import { Cassette } from "@effect-noukai/sdk"
-import { recording, session } from "@effect-noukai/sdk/testing"
+import * as CassetteDiff from "@effect-noukai/report/CassetteDiff"
+import { recording, session } from "@effect-noukai/report/testing"
+import type { Cassette } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { layout } from "../src/internal/cassette/layout.js"
-import { size } from "./support/size.js"
+import { layout } from "../../sdk/src/internal/cassette/layout.js"
+import { size } from "../../sdk/test/support/size.js"
 
 const a = "acme/test/a"
 const b = "acme/test/b"
 
 const words = (before: Cassette.Cassette, after: Cassette.Cassette) =>
-  Cassette.diff(before, after).map(Cassette.differenceText)
+  CassetteDiff.diff(before, after).map(CassetteDiff.differenceText)
 
-describe("Cassette.diff of recordings", () => {
+describe("CassetteDiff.diff of recordings", () => {
   it("long texts are compared by words, without secrets", () => {
     const of = (word: string, key: string) =>
       recording({ flow: a, message: `${"a long text of words ".repeat(8)}${word} sk-ant-${key.repeat(20)}`, result: 1 })
-    const [difference] = Cassette.diff(of("ends", "a"), of("stops", "b"))
+    const [difference] = CassetteDiff.diff(of("ends", "a"), of("stops", "b"))
     assert.strictEqual(
-      Cassette.differenceText(difference!).split("\n")[1],
+      CassetteDiff.differenceText(difference!).split("\n")[1],
       "  $.input.message: …of words a long text of words [-ends-]{+stops+} [redacted]"
     )
   })
@@ -25,7 +26,7 @@ describe("Cassette.diff of recordings", () => {
   it("ids are no difference", () => {
     const before = recording({ flow: a, message: "x", result: 1, executionId: "run-1" })
     const after = recording({ flow: a, message: "x", result: 1, executionId: "run-2" })
-    assert.deepStrictEqual(Cassette.diff(before, after), [])
+    assert.deepStrictEqual(CassetteDiff.diff(before, after), [])
   })
 
   it("tells what was added, removed, and changed at which places", () => {
@@ -45,7 +46,7 @@ describe("Cassette.diff of recordings", () => {
       "changed: recording 2, execute acme/test/a execution ex_2\n  $.answer.value.result.score: was 8, is 9",
       "added: recording 3, execute acme/test/c execution ex_3"
     ])
-    assert.deepStrictEqual(Cassette.diff(before, after)[1], {
+    assert.deepStrictEqual(CassetteDiff.diff(before, after)[1], {
       kind: "changed",
       before: { number: 1, endpoint: "execute", flow: a, version: "production", executionId: "ex_1" },
       after: { number: 1, endpoint: "execute", flow: a, version: "production", executionId: "ex_1" },
@@ -110,7 +111,7 @@ describe("Cassette.diff of recordings", () => {
 
   it("masks secrets of well-known forms", () => {
     const secret = "n" + "k_test_planted8_0123456789abcdef0123456789abcdef"
-    const found = JSON.stringify(Cassette.diff(
+    const found = JSON.stringify(CassetteDiff.diff(
       recording({ flow: a, message: "x", parameters: { note: "plain" }, result: 1 }),
       recording({ flow: a, message: secret, parameters: { note: `my ${secret}` }, result: 1 })
     ))
@@ -127,14 +128,14 @@ describe("Cassette.diff of recordings", () => {
         message: `${n}${add}`,
         steps: { one: "x".repeat(100), two: n }
       })))
-    assert.lengthOf(Cassette.diff(many(""), many("!")), count)
+    assert.lengthOf(CassetteDiff.diff(many(""), many("!")), count)
   })
 })
 
-describe("Cassette.diff of sessions", () => {
+describe("CassetteDiff.diff of sessions", () => {
   it("ids and times are no difference", () => {
     assert.deepStrictEqual(
-      Cassette.diff(
+      CassetteDiff.diff(
         session({ slug: "a", result: 1, executionId: "one" }),
         session({ slug: "a", result: 1, executionId: "two" })
       ),

@@ -1,27 +1,53 @@
-/** Spans in the JSON of OTLP/HTTP, as a collector takes them at `/v1/traces`. */
-import { attributeKeys, spanNames } from "../../Telemetry.js"
-import { formatCost, sumCosts, unknownCostsIn } from "../core/cost.js"
-import { known } from "../core/makeError.js"
-import { version } from "../core/version.js"
-import { isUuid } from "../kit/names.js"
-import type { Trace } from "../operations/requests.js"
-import type { FlowAddress } from "../options/address.js"
-import * as Timeline from "./timeline.js"
+/**
+ * Stored runs as spans in the JSON of OTLP/HTTP, as a collector takes them at `/v1/traces`.
+ *
+ * @since 0.1.0
+ */
+import type { FlowAddress } from "@effect-noukai/sdk/Flow"
+import { isUuid, type Names, orThrow } from "@effect-noukai/sdk/kit/names"
+import {
+  type AttributeValue,
+  formatCost,
+  known,
+  millisOf,
+  stepAttributes,
+  sumCosts,
+  timelineOf,
+  unknownCostsIn,
+  version
+} from "@effect-noukai/sdk/kit/runs/report"
+import { attributeKeys, spanNames } from "@effect-noukai/sdk/Telemetry"
+import type { Trace } from "@effect-noukai/sdk/Trace"
 
-/** The value of an attribute, by its kind. Integers are text, as in the JSON of protocol buffers. */
+/**
+ * The value of an attribute, by its kind. Integers are text, as in the JSON of protocol buffers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type OtlpValue =
   | { readonly stringValue: string }
   | { readonly intValue: string }
   | { readonly doubleValue: number }
   | { readonly boolValue: boolean }
 
-/** An attribute of a span or a resource. */
+/**
+ * An attribute of a span or a resource.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface OtlpAttribute {
   readonly key: string
   readonly value: OtlpValue
 }
 
-/** One span. */
+/**
+ * One span.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface OtlpSpan {
   /** 16 bytes in hexadecimal digits. */
   readonly traceId: string
@@ -41,7 +67,12 @@ export interface OtlpSpan {
   readonly status: { readonly code: 0 | 1 | 2 }
 }
 
-/** The body of an OTLP/HTTP request for traces. */
+/**
+ * The body of an OTLP/HTTP request for traces.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface OtlpTraces {
   readonly resourceSpans: ReadonlyArray<{
     readonly resource: { readonly attributes: ReadonlyArray<OtlpAttribute> }
@@ -52,7 +83,12 @@ export interface OtlpTraces {
   }>
 }
 
-/** The options of `Trace.toSpans`. */
+/**
+ * The options of {@link toSpans}.
+ *
+ * @since 0.1.0
+ * @category options
+ */
 export interface SpanOptions {
   /** `service.name` of the resource. Default: the name in `resource`, or `"noukai"`. */
   readonly serviceName?: string | undefined
@@ -69,7 +105,7 @@ export interface SpanOptions {
   readonly payloads?: boolean | undefined
 }
 
-const valueOf = (value: Timeline.AttributeValue): OtlpValue =>
+const valueOf = (value: AttributeValue): OtlpValue =>
   typeof value === "string"
     ? { stringValue: value }
     : typeof value === "boolean"
@@ -79,7 +115,7 @@ const valueOf = (value: Timeline.AttributeValue): OtlpValue =>
     : { doubleValue: value }
 
 const attributesOf = (
-  entries: Iterable<readonly [string, Timeline.AttributeValue | undefined]>
+  entries: Iterable<readonly [string, AttributeValue | undefined]>
 ): ReadonlyArray<OtlpAttribute> =>
   [...entries].flatMap(([key, value]) =>
     // JSON has no infinity
@@ -106,7 +142,11 @@ const traceIdOf = (executionId: string): string => {
   return /[^0]/.test(digits) ? digits : hash64(executionId, 0n) + hash64(executionId, 1n)
 }
 
-/** The id of a span: 8 bytes, of the run and the parts that tell the span from others. */
+/**
+ * The id of a span: 8 bytes, of the run and the parts that tell the span from others.
+ *
+ * @internal
+ */
 export const spanIdOf = (executionId: string, ...parts: ReadonlyArray<string | number | undefined>): string =>
   hash64(JSON.stringify([executionId, ...parts.map((part) => part ?? null)]), 2n)
 
@@ -139,11 +179,44 @@ const parentOf = ({ spanId, traceId }: NonNullable<SpanOptions["parent"]>): Span
   return traceIdForm.test(ids.traceId) && spanIdForm.test(ids.spanId) ? ids : undefined
 }
 
-export const otlpSpans = (trace: Trace, options: SpanOptions): OtlpTraces => {
+const names: Names<SpanOptions> = {
+  serviceName: true,
+  resource: true,
+  flow: { org: true, project: true, slug: true },
+  parent: { traceId: true, spanId: true },
+  payloads: true
+}
+
+/**
+ * A stored run as OpenTelemetry spans, in the JSON that a collector takes over HTTP (`POST /v1/traces`): one for the run
+ * and one for every attempt at every step, each when it was, below the loop that it is in. The ids are made of the run, so
+ * that a second export says the same. Pure: nothing is read or sent, and no package of OpenTelemetry is needed.
+ *
+ * A step that goes on ends at the last moment that the trace knows, and one whose start is not told follows the step
+ * before it. A trace without any timestamp has no spans.
+ *
+ * @example
+ * ```ts
+ * import { toSpans } from "@effect-noukai/report/TraceSpans"
+ * import { RunService } from "@effect-noukai/sdk"
+ * import { Effect } from "effect"
+ *
+ * const body = (executionId: string) =>
+ *   Effect.gen(function*() {
+ *     const runs = yield* RunService
+ *     const trace = yield* runs.trace("acme/spelling/grade-3", executionId)
+ *     return JSON.stringify(toSpans(trace, { serviceName: "spelling" }))
+ *   })
+ * ```
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toSpans = (trace: Trace, options: SpanOptions = {}): OtlpTraces => {
+  const { flow, payloads = false, resource, serviceName } = orThrow("TraceSpans.toSpans", options, names)
   const { flowRun: { flowId, id, status } } = trace
-  const { flow, payloads = false, resource, serviceName } = options
   const parent = options.parent && parentOf(options.parent)
-  const timeline = Timeline.timelineOf(trace)
+  const timeline = timelineOf(trace)
   const traceId = parent?.traceId ?? traceIdOf(id)
   const runSpanId = spanIdOf(id)
   const ids = stepSpanIds(trace)
@@ -164,7 +237,7 @@ export const otlpSpans = (trace: Trace, options: SpanOptions): OtlpTraces => {
       [attributeKeys.status, status],
       [attributeKeys.runCost, formatCost(sumCosts(trace.steps))],
       [attributeKeys.runUnknownCosts, unknownCostsIn(trace).size || undefined],
-      [attributeKeys.runWaiting, Timeline.millisOf(timeline.waiting)],
+      [attributeKeys.runWaiting, millisOf(timeline.waiting)],
       [attributeKeys.inputTokens, trace.steps.reduce((sum, { tokens }) => sum + (tokens?.prompt ?? 0), 0)],
       [attributeKeys.outputTokens, trace.steps.reduce((sum, { tokens }) => sum + (tokens?.completion ?? 0), 0)]
     ]),
@@ -178,7 +251,7 @@ export const otlpSpans = (trace: Trace, options: SpanOptions): OtlpTraces => {
     kind: 1,
     startTimeUnixNano: instantOf(placed.start),
     endTimeUnixNano: instantOf(placed.end),
-    attributes: attributesOf(Timeline.stepAttributes(placed, payloads)),
+    attributes: attributesOf(stepAttributes(placed, payloads)),
     status: statusOf(placed.step.status)
   }))
   return {
