@@ -66,7 +66,11 @@ export const commands: Group = {
     studio: () => import("./studio/studio.js"),
     trace: () => import("./trace.js"),
     types: () => import("./types.js"),
-    watch: () => import("./watch.js")
+    watch: () => import("./watch.js"),
+    webhooks: {
+      does: "Check deliveries of webhooks.",
+      commands: { verify: () => import("./webhooks/verify.js") }
+    }
   }
 }
 
