@@ -285,6 +285,27 @@ describe("the cost of a run that has ended", () => {
       assert.deepStrictEqual(runs.map(({ costUsd }) => costUsd), [undefined])
     }))
 
+  it.scopedLive("is at least what is known where a step used tokens and has no cost, in the list and of the run", () =>
+    Effect.gen(function*() {
+      const untold = "acme/test/untold"
+      const tokens = { prompt: 3, completion: 1 }
+      const { execute, source } = yield* start({
+        flows: [{
+          ref: untold,
+          steps: [
+            { kind: "template", id: "a", output: 1, tokens, costUsd: "12.440310001" },
+            { kind: "template", id: "b", output: 2, tokens }
+          ]
+        }]
+      })
+      const id = yield* execute(untold)
+      const expected = ["12.440310001", 1]
+      const { runs } = yield* until(source.list({}, page), ({ runs: [run] }) => run?.costUsd !== undefined)
+      assert.deepStrictEqual(runs.map(({ costUsd, unknownCosts }) => [costUsd, unknownCosts]), [expected])
+      const { run } = yield* source.run(untold, id)
+      assert.deepStrictEqual([run.costUsd, run.unknownCosts], expected)
+    }))
+
   it.scopedLive("is not known while its trace is behind its list", () =>
     Effect.gen(function*() {
       let reads = 0

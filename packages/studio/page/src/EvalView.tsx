@@ -1,15 +1,15 @@
 /** An eval run: the verdict, the checks, and the cases with the outputs of both sides. */
-import type { CaseVerdict, EvalReport, Rate, Trial } from "@effect-noukai/eval/EvalReport"
+import type { CaseVerdict, EvalReport, Trial } from "@effect-noukai/eval/EvalReport"
 import { digitsAt, digitsOf, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import { type ReactNode, useMemo, useRef } from "react"
 import { verdicts } from "../../src/internal/verdicts.js"
 import type { EvalCase, EvalCaseDetail, EvalDetail, EvalSummary } from "./api.js"
 import { Changes, MarkedText } from "./Diff.js"
-import { costOf, ending, hasScores, pValue, rate, score, sides, statusOf, summaries, timeDifference } from "./evalWords.js"
+import { chance, costOf, ending, hasScores, isAdjusted, pValue, rate, score, sides, statusOf, summaries, timeDifference } from "./evalWords.js"
 import { cost, costText, count, exactCost, instant, millis, moment, oneLine, plural, shortId, signed } from "./format.js"
 import { JsonTree } from "./JsonTree.js"
 import { useKeys } from "./keys.js"
-import { Away, Breakdown, type BreakdownPart, Choice, ListFailure, Pager, Stale, Table, TextField, useRows } from "./ledgerParts.js"
+import { Away, Breakdown, type BreakdownPart, Choice, ListFailure, Pager, RateBand, Stale, Table, TextField, useRows } from "./ledgerParts.js"
 import { Button, Fact, Failure, Icon, Link, Main, Notes, Shape, Status, Text, Unknown, Wait } from "./parts.js"
 import { presence, useRead, useRefresh, useStream, useWhenChanged } from "./reads.js"
 import { batchRoute, type CaseFilter, type EvalRoute, evalRoute, evalsRoute, hrefOf, reconcileRoute, runRoute } from "./route.js"
@@ -66,26 +66,17 @@ const Facts = ({ report, summary }: { readonly report: EvalReport | undefined; r
   </dl>
 )
 
-/** A rate as a mark on a line, with its interval as a band. The text beside it says the same. */
-const RateBand = ({ of, tone }: { readonly of: Rate; readonly tone: "candidate" | "baseline" }): ReactNode => {
-  if (of.rate === undefined || of.interval === undefined) return null
-  const [from, to] = of.interval
-  return (
-    <span className={`band band-${tone}`} aria-hidden="true">
-      <span className="band-range" style={{ left: `${100 * from}%`, width: `${100 * (to - from)}%` }} />
-      <span className="band-mark" style={{ left: `${100 * of.rate}%` }} />
-    </span>
-  )
-}
-
 /** The numbers of each check, as the reports have them. */
 const Checks = ({ report, route }: { readonly report: EvalReport; readonly route: EvalRoute }): ReactNode => {
   const names = sides(report)
   const hasBaseline = report.baseline !== undefined
   const isScored = hasScores(report)
+  const hasAdjusted = isAdjusted(report)
+  const note = chance(report)
   return (
     <section className="scrolled checks" data-keys="own" tabIndex={0} aria-label="Checks">
       <table className="plain">
+        {note !== undefined && <caption className="muted">Chance: {note}.</caption>}
         <thead>
           <tr>
             <th scope="col">Check</th>
@@ -96,6 +87,7 @@ const Checks = ({ report, route }: { readonly report: EvalReport; readonly route
                 <th scope="col" className="number">Regressed</th>
                 <th scope="col" className="number">Fixed</th>
                 <th scope="col" className="number">p</th>
+                {hasAdjusted && <th scope="col" className="number">Adjusted p</th>}
               </>
             )}
             <th scope="col" className="number">Errors</th>
@@ -106,7 +98,7 @@ const Checks = ({ report, route }: { readonly report: EvalReport; readonly route
           {summaries(report).map(([name, summary], nth) => {
             const isCheck = nth < Object.keys(report.checks).length
             const isCurrent = isCheck && route.filter.check === name
-            const { baseline, candidate, p = 1, verdicts } = summary
+            const { adjustedP, baseline, candidate, p = 1, verdicts } = summary
             const number = (amount: number, isBad: boolean): ReactNode => (
               <td className={`number${isBad && amount > 0 ? " bad" : ""}`}>{amount}</td>
             )
@@ -132,6 +124,7 @@ const Checks = ({ report, route }: { readonly report: EvalReport; readonly route
                     {number(verdicts.regressed, true)}
                     {number(verdicts.fixed, false)}
                     <td className="number">{pValue(p)}</td>
+                    {hasAdjusted && <td className="number">{adjustedP === undefined ? "" : pValue(adjustedP)}</td>}
                   </>
                 )}
                 {number(verdicts.error, true)}

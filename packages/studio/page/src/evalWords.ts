@@ -44,9 +44,9 @@ export const pValue = (p: number): string => p < 0.001 ? "< 0.001" : p.toFixed(3
 export const time = (millis: number): string =>
   Math.abs(millis) < 1000 ? `${Math.round(millis)} ms` : `${(millis / 1000).toFixed(1)} s`
 
-/** A cost, with the number of its runs if the other side has more or less. */
+/** A cost, with the number of its runs if the other side has more or less: `at least $0.06 in 21 runs (1 run unknown)`. */
 export const costOf = ({ runs, unknown, usd }: Cost, other = { runs }): string =>
-  `$${usd}${other.runs === runs ? "" : ` in ${counted(runs, "run")}`}${
+  `${unknown === 0 ? "" : "at least "}$${usd}${other.runs === runs ? "" : ` in ${counted(runs, "run")}`}${
     unknown === 0 ? "" : ` (${counted(unknown, "run")} unknown)`
   }`
 
@@ -65,6 +65,26 @@ export const timeDifference = (
 export const summaries = (report: EvalReport): ReadonlyArray<readonly [name: string, summary: Summary]> => {
   const checks = Object.entries(report.checks)
   return checks.length === 1 ? checks : [...checks, ["all checks", report.overall] as const]
+}
+
+/** Whether the p of some checks are adjusted, since several of them decide about the gate. */
+export const isAdjusted = ({ checks, overall }: EvalReport): boolean =>
+  [overall, ...Object.values(checks)].some(({ adjustedP }) => adjustedP !== undefined)
+
+/** How often tests find a difference where there is none, if there are several of them. */
+export const chance = (report: EvalReport): string | undefined => {
+  const tests = Object.values(report.checks)
+  if (report.baseline === undefined || tests.length < 2) return undefined
+  const single = tests.filter(({ adjustedP }) => adjustedP === undefined).length
+  const most = Math.round(1_000 * (1 - 0.95 ** single)) / 10
+  return [
+    ...isAdjusted(report)
+      ? ["the tests fail a gate without a difference in at most 5 % of runs, by adjusted p (Holm)"]
+      : [],
+    ...single < 2
+      ? []
+      : [`of ${single} checks without a difference, one or more has p < 0.05 in up to ${most} % of runs`]
+  ].join("; ")
 }
 
 export const hasScores = (report: EvalReport): boolean =>

@@ -1,4 +1,5 @@
 /** Parts of the views of batches and evals. */
+import type { Rate } from "@effect-noukai/eval/EvalReport"
 import { type CSSProperties, type ReactNode, type RefObject, useEffect, useLayoutEffect, useRef, useState } from "react"
 import type { Payload, ReadError } from "./api.js"
 import { bytes, count, oneLine, percent, plural } from "./format.js"
@@ -415,5 +416,17 @@ export function LedgerList<Item>({ columns, command, error, item, items, kind, o
           </>
         )}
     </Main>
+  )
+}
+
+/** A rate as a mark on a line, with its interval as a band. The text beside it says the same. */
+export const RateBand = ({ of, tone }: { readonly of: Rate; readonly tone: "candidate" | "baseline" }): ReactNode => {
+  if (of.rate === undefined || of.interval === undefined) return null
+  const [from, to] = of.interval
+  return (
+    <span className={`band band-${tone}`} aria-hidden="true">
+      <span className="band-range" style={{ left: `${100 * from}%`, width: `${100 * (to - from)}%` }} />
+      <span className="band-mark" style={{ left: `${100 * of.rate}%` }} />
+    </span>
   )
 }

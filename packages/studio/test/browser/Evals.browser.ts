@@ -40,12 +40,13 @@ it("the list leads to a run, whose numbers are those of its reports", async () =
       "failed: draft is worse than production: 4 cases regressed and 6 are fixed (p 0.039)",
       "Broken exact score: 4 cases regressed, at most 2 are allowed",
       "Cost of the candidate $0.744",
-      "Cost of the baseline $1.056 (2 runs unknown)",
+      "Cost of the baseline at least $1.056 (2 runs unknown)",
       "Cost of the judges $0.096",
       "382 ms less median of 117 cases; 95 %: -401 ms to -366 ms",
       "106/115, 92 % (81 % to 99 %)",
       "104/115, 90 % (79 % to 97 %) 4 6 0.039 3",
-      "0.90, was 0.88"
+      "0.90, was 0.88",
+      "Chance: of 2 checks without a difference, one or more has p < 0.05 in up to 9.8 % of runs."
     ]
   ) assert.include(text, part)
   const counts = page.getByRole("list", { name: "Cases by verdict" })

@@ -37,7 +37,7 @@ it("a run that began ten minutes ago says so, at each load, and its end is annou
   await page.getByRole("status").getByText("The run has ended: completed.").waitFor()
 })
 
-it("a run between two steps that its caller requests is paused, on its page and in the list", async () => {
+it("a run between two steps that its caller requests is paused on its page", async () => {
   const paused: ScriptedRun = {
     id: "run-paused",
     status: "running",
@@ -53,7 +53,7 @@ it("a run between two steps that its caller requests is paused, on its page and 
   await page.getByText("Waits for its caller").waitFor()
 })
 
-it("a read that hangs says what it waits for, ends by itself, and a reload asks anew", async () => {
+it("a read that hangs says what it waits for, and a reload asks anew", async () => {
   let reads = 0
   await using studio = disposable(
     await startStudio({
@@ -70,6 +70,29 @@ it("a read that hangs says what it waits for, ends by itself, and a reload asks 
   await page.reload()
   await page.getByRole("treeitem", { name: /^grade/ }).first().waitFor()
   assert.isAtLeast(reads, 2)
+})
+
+it("a read without a byte ends after 15 seconds, and another try asks anew", async () => {
+  let hangs = true
+  await using studio = disposable(
+    await startStudio({
+      runs: [Stories.completed],
+      source: (source) => ({ ...source, run: (flow, id) => hangs ? Effect.never : source.run(flow, id) })
+    })
+  )
+  await using opened = await openPage(browser, studio, "/runs", { mayFail: true })
+  const { page } = opened
+  // the clock of the page goes on by itself, and jumps
+  await page.clock.install()
+  await page.getByRole("link", { name: /run-completed, completed/ }).click()
+  await page.getByText("Reading the run…").waitFor()
+  await page.clock.fastForward(2_000)
+  await page.getByText("The studio has not answered yet").waitFor()
+  await page.clock.fastForward(15_000)
+  await page.getByText("No answer came for 15 seconds.").waitFor()
+  hangs = false
+  await page.getByRole("button", { name: "Try again" }).click()
+  await page.getByRole("treeitem", { name: /^grade/ }).first().waitFor()
 })
 
 it("a studio whose server does not answer is not live", async () => {

@@ -552,6 +552,10 @@ it("a run that its cost limit stopped says so", async () => {
   const after = new URL(page.url()).searchParams.get("after")!
   await page.goto(studio.origin + runPath({ id: after, flow: ref }))
   await page.getByText("The run stopped before its end.").waitFor()
+  // it waits for a request that never comes: it does not run on
+  await page.locator(".run-title .status-paused").waitFor()
+  await page.goto(`${studio.origin}/runs`)
+  await page.getByRole("link", { name: new RegExp(`${after}, paused`) }).waitFor()
 })
 
 it("a flow of the emulator runs without an earlier run", async () => {

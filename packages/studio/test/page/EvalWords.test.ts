@@ -27,6 +27,22 @@ const reports: ReadonlyArray<EvalReport> = [
       }
     }
   },
+  {
+    ...report,
+    overall: { ...report.overall, adjustedP: 0.08 },
+    checks: Object.fromEntries(
+      Object.entries(report.checks).map((
+        [name, summary],
+        nth
+      ) => [name, { ...summary, ...nth === 0 && { adjustedP: 0.0004 } }])
+    )
+  },
+  {
+    ...report,
+    checks: Object.fromEntries(
+      ["a", "b", "c"].map((name, nth) => [name, { ...report.overall, ...nth === 0 && { adjustedP: 1 } }])
+    )
+  },
   { ...report, time: { cases: 12_345, medianMs: 1_049, interval: [-999.6, 12_340] } },
   (({ baseline: _, time: __, ...rest }) => ({
     ...rest,
@@ -69,7 +85,8 @@ it("names, rates, p values, scores and the verdict are as in the text report", (
         summary.baseline === undefined ? "" : Page.rate(summary.baseline),
         String(summary.verdicts.regressed),
         String(summary.verdicts.fixed),
-        Page.pValue(summary.p ?? 1)
+        Page.pValue(summary.p ?? 1),
+        ...Page.isAdjusted(report) ? [summary.adjustedP === undefined ? "" : Page.pValue(summary.adjustedP)] : []
       ],
       String(summary.verdicts.error),
       ...Page.hasScores(report) ? [Page.score(summary)] : []
@@ -83,8 +100,14 @@ it("costs and the difference in time are as in the text report", () => {
     const facts = new Map(Report.facts(report))
     const { baseline, candidate, judges } = report.cost
     for (const [cost, other] of [[candidate, baseline], [baseline, candidate], [judges]] as const) {
-      if (cost !== undefined && cost.runs > 0) assert.include(facts.get("cost"), Page.costOf(cost, other))
+      if (cost !== undefined && cost.runs > 0) {
+        assert.include(
+          facts.get("cost")?.split(", ").map((text) => text.replace(/^.*?(?=at least |\$)/, "")) ?? [],
+          Page.costOf(cost, other)
+        )
+      }
     }
+    assert.strictEqual(Page.chance(report), facts.get("chance"))
     if (report.time !== undefined) {
       const [difference, sure] = Page.timeDifference(report.time)
       assert.strictEqual(`${difference} (${sure})`, facts.get("time"))

@@ -1,6 +1,6 @@
 /** Amounts as people read them. */
 import { assert, it } from "@effect/vitest"
-import { cost, exactCost, fineTick, percent, rate, shortCost, signed, tick } from "../../page/src/format.js"
+import { cost, costText, exactCost, fineTick, percent, rate, shortCost, signed, tick } from "../../page/src/format.js"
 
 it("an amount above 0 never looks like 0, and one run shows all its digits", () => {
   assert.deepStrictEqual(["0", "0.00000001", "0.00015", "0.21"].map(cost), [
@@ -15,6 +15,12 @@ it("an amount above 0 never looks like 0, and one run shows all its digits", () 
     "$0.00015",
     "< $0.0001"
   ])
+})
+
+it("a sum of which a cost is not known is at least what is known", () => {
+  const sums = [{ costUsd: "12.440310001", unknownCosts: 1 }, { costUsd: "12.44" }, { unknownCosts: 2 }]
+  assert.deepStrictEqual(sums.map((sum) => costText(sum, exactCost)), ["at least $12.440310001", "$12.44", undefined])
+  assert.strictEqual(costText(sums[0]!), "at least $12.4403")
 })
 
 it("a share never looks like nothing or the whole, unless it is", () => {
