@@ -8,6 +8,7 @@ import { load as markdown, MarkdownPageEvent, MarkdownTheme, MarkdownThemeContex
 import { load as vitepress } from "typedoc-vitepress-theme"
 import { moduleName, moduleSummary, options } from "../scripts/documented.mjs"
 import { root } from "../scripts/workspace.mjs"
+import { grouped } from "./groups.mjs"
 
 /** The categories of the docstrings in the order of a page, with their headings. */
 const categories = {
@@ -225,23 +226,19 @@ const contents = (app, { model, url }) => {
   ].join("\n\n")
 }
 
-/** The first page of the reference: the packages and their modules. */
+/** The first page of the reference: the modules of each package in groups, each with the first sentence of its docstring. */
 const overview = (app, project) => {
-  const modules = new Map()
-  for (const module of project.children) {
-    const [, name] = module.name.split("/")
-    modules.set(name, [...modules.get(name) ?? [], module])
-  }
-  const order = ["sdk", "promise"]
-  const place = ([name]) => order.includes(name) ? order.indexOf(name) : order.length
-  const sections = [...modules].sort((a, b) => place(a) - place(b)).map(([name, found]) => {
-    const rows = found.map((module) => {
-      const text = module.comment?.summary.map(({ text }) => text).join("") ?? ""
-      const [line] = text.replace(/\s+/g, " ").split(/(?<=[.:]) (?=[A-Z])/)
-      const title = module.name.split("/")[2] ?? module.name
-      return `| [${title}](${app.renderer.router.getFullUrl(module)}) | ${line.replaceAll("|", "\\|")} |`
+  const sections = grouped(project.children).map(({ groups, name }) => {
+    const parts = groups.map(({ modules, title }) => {
+      const rows = modules.map(({ entry, title }) => {
+        const text = entry.comment?.summary.map(({ text }) => text).join("") ?? ""
+        const [line] = text.replace(/\s+/g, " ").split(/(?<=[.:]) (?=[A-Z])/)
+        return `| [${title}](${app.renderer.router.getFullUrl(entry)}) | ${line.replaceAll("|", "\\|")} |`
+      })
+      return [`### ${title} {#${name}-${slug(title)}}`, ["| module | holds |", "| --- | --- |", ...rows].join("\n")]
+        .join("\n\n")
     })
-    return [`## ${name}\n`, "| module | holds |", "| --- | --- |", ...rows].join("\n")
+    return [`## ${name}`, ...parts].join("\n\n")
   })
   return ["# Reference", "The public modules of each package.", ...sections].join("\n\n")
 }

@@ -7,24 +7,23 @@ import { defineConfig } from "vitepress"
 import llms from "vitepress-plugin-llms"
 import { current } from "../../scripts/version.mjs"
 import { root } from "../../scripts/workspace.mjs"
+import { grouped } from "../groups.mjs"
 import { searchOptions } from "../search.mjs"
 import { guides, pages } from "../stage.mjs"
 
-/** The pages of the reference by package, from the list that typedoc writes. */
+/** The pages of the reference by package and group, from the list that typedoc writes. */
 const reference = () => {
   const file = join(pages, "api/typedoc-sidebar.json")
   if (!existsSync(file)) return []
-  const packages = new Map()
-  for (const { link, text } of JSON.parse(readFileSync(file, "utf8"))) {
-    const [name, module] = text.replace("@effect-noukai/", "").split("/")
-    if (!packages.has(name)) packages.set(name, { text: name, collapsed: name !== "sdk", items: [] })
-    const item = { text: module ?? text, link }
-    if (module === undefined) packages.get(name).items.unshift(item)
-    else packages.get(name).items.push(item)
-  }
-  const order = ["sdk", "promise"]
-  const place = (name) => order.includes(name) ? order.indexOf(name) : order.length
-  return [...packages.values()].sort((a, b) => place(a.text) - place(b.text))
+  const entries = JSON.parse(readFileSync(file, "utf8")).map(({ link, text }) => ({ link, name: text }))
+  return grouped(entries).map(({ groups, name }) => ({
+    text: name,
+    collapsed: name !== "sdk",
+    items: groups.map(({ modules, title }) => ({
+      text: title,
+      items: modules.map(({ entry: { link }, title }) => ({ text: title, link }))
+    }))
+  }))
 }
 
 const packageNames = ["sdk", "promise", "adapters", "emulator", "report", "batch", "eval", "studio", "cli"]
