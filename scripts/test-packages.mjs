@@ -443,6 +443,28 @@ const besideEffect4 = async (item, packages, folder) => {
   await node(["effect4.mjs"], folder)
 }
 
+/** The Promise client and the emulator in a project whose tests run in Jest, with the settings of the guide to runtimes. */
+const underJest = async (packages, folder) => {
+  mkdirSync(folder)
+  const tarballs = ["sdk", "promise", "emulator"].map((name) => {
+    const { tarball } = packages.find(({ folder }) => folder === `packages/${name}`)
+    return [`@effect-noukai/${name}`, `file:${tarball}`]
+  })
+  const manifest = {
+    name: "consumer",
+    private: true,
+    type: "module",
+    jest: { transform: {} },
+    dependencies: { ...Object.fromEntries(tarballs), jest: "^30.0.0" },
+    // not on the registry yet
+    overrides: { "@effect-noukai/sdk": "$@effect-noukai/sdk" }
+  }
+  writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, null, 2))
+  await exec("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"], folder)
+  cpSync(join(root, "scripts/consumers/jest.test.js"), join(folder, "jest.test.js"))
+  await node(["--experimental-vm-modules", "node_modules/jest/bin/jest.js"], folder)
+}
+
 /** The studio beside the emulator of an installed command: its page, and the run of another process. */
 const testStudio = async (noukai, folder) => {
   const dev = spawn(process.execPath, [
@@ -543,6 +565,7 @@ try {
     for (const bundle of bundlesOf(item)) await timed(`${item.name}: ${bundle.name}`, () => testBundle(bundle, folder))
     if (item.name === "@effect-noukai/promise") {
       await timed(`${item.name}: beside Effect 4`, () => besideEffect4(item, packages, `${folder}-effect4`))
+      await timed(`${item.name}: under Jest`, () => underJest(packages, `${folder}-jest`))
     }
     const peers = lowestPeers(item)
     if (Object.keys(peers).length === 0) continue
