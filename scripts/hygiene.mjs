@@ -125,7 +125,7 @@ const headings = files().filter((path) => path.endsWith(".md")).flatMap((path) =
 )
 
 /** Text in the blocks of a document that a shell would not take as it is pasted. */
-const shellBlocks = files().filter((path) => plain.test(path)).flatMap((path) => {
+const shellBlocks = files().filter((path) => plain.test(path) || path === "site/index.md").flatMap((path) => {
   const document = read(path)
   return [...document.matchAll(/^```(\w*)[^\n]*\n([^]*?)^```[ \t]*\n*(```powershell)?/gm)].flatMap(
     ([, language, block, powershell], n, all) => {
@@ -139,6 +139,7 @@ const shellBlocks = files().filter((path) => plain.test(path)).flatMap((path) =>
         [/^[ \t]*#|\s#\s/m, "a comment, which zsh takes for arguments: write it in the text"],
         [/^\$ /m, "a prompt, which goes into a copy"],
         [/<[a-z]/i, "a placeholder, which is a redirection"],
+        [/\^/, "a ^ without quotes, which is a pattern in zsh and an escape in cmd: write \"effect@^3\""],
         ...language === "sh" && powershell === undefined
           ? [[
             /^export |^[A-Z_]+=\S*[ \n]|^\w+=\$\(|&$|\s<\s|[\w/]\*|\{\w+,/m,

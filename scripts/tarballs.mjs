@@ -1,5 +1,5 @@
 /**
- * Builds the packages, and packs each of them into the root of the clone.
+ * Builds the packages, and packs each of them into the root of the clone. `--help` lists the forms.
  *
  *     npm run tarballs
  *     npm run tarballs -- --into <folder> <package> …    then installs these, and what they need, in a project
@@ -24,6 +24,7 @@ const fail = (message) => {
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
+    help: { type: "boolean", short: "h", default: false },
     into: { type: "string" },
     global: { type: "boolean", default: false },
     built: { type: "boolean", default: false }
@@ -31,6 +32,19 @@ const { positionals, values } = parseArgs({
 })
 
 const packages = publishable()
+
+if (values.help) {
+  console.log(`Builds the packages, and packs each of them into the root of the clone.
+
+  npm run tarballs
+  npm run tarballs -- --into <folder> <package> …    also installs these packages, and their peers, in a project
+  npm run tarballs -- --global cli                   also installs the command noukai
+
+  --built   packs the last build, and does not build
+
+Packages: ${packages.map(({ folder }) => basename(folder)).join(", ")}.`)
+  process.exit(0)
+}
 
 const named = positionals.map((name) => {
   const found = packages.find(({ folder }) => basename(folder) === name.replace(/^@effect-noukai\//, ""))

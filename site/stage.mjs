@@ -50,6 +50,9 @@ const link = (document, page, target) => {
   return `${repository}/${file}${suffix}`
 }
 
+/** The name under which the programs of a page import a file. */
+const nameOf = (file) => file.replace(/^(?:scratchpad|packages\/\w+\/test\/examples)\//, "")
+
 const block = /<!-- file: (\S+) -->\n(`{3,})(ts|tsx|mts)\b/g
 
 /** A block of code, or a link of Markdown or HTML outside of one. */
@@ -96,7 +99,7 @@ const render = (document, page) =>
         `::: code-group\n\n\`\`\`sh [bash, zsh]\n${sh}\`\`\`\n\n\`\`\`powershell [PowerShell]\n${powershell}\`\`\`\n\n:::`
     )
     .replace(block, (_, file, ticks, language) => {
-      const path = page === "index.md" ? "" : `<p class="path">${file}</p>\n\n`
+      const path = page === "index.md" ? "" : `<p class="path">${nameOf(file)}</p>\n\n`
       return `${path}${ticks}${language} twoslash file=${file}`
     })
     .replace(linked, (found, ticks, target, attribute, value) => {
