@@ -567,6 +567,10 @@ describe("a batch in its ledger", () => {
         csv.stdout,
         /\r\n1,row 1,rows\.jsonl:1,done,1,acme[^,]*,production,,a,said a,,,,.*\r\n2,.*,FlowExecutionError,.*\r\n$/
       )
+      const shown = yield* watched(["batch", "results", "b", "--format", "csv"], { cwd })
+      assert.strictEqual(yield* shown.code, 0)
+      assert.notInclude(shown.output(), "\\r")
+      assert.include(shown.output(), "\r\n1,row 1,")
       const [first] = json((yield* asked("results", "b", "--with-input")).stdout)
       assert.deepStrictEqual([first.input, first.version], [{ message: "a" }, "production"])
       for (const flags of [["--order", "done"], ["--format", "csv"]]) {

@@ -30,7 +30,10 @@ const machine = Effect.map(folder, (cwd) => ({
 /** Starts `noukai dev`, waits until it serves, and gives its port. */
 const dev = (options: Options, ...flags: ReadonlyArray<string>) =>
   Effect.gen(function*() {
-    const running = yield* started(["dev", "--port", "0", "--no-studio", ...flags], options)
+    const running = yield* started(
+      ["dev", ...(flags.includes("--port") ? [] : ["--port", "0"]), "--no-studio", ...flags],
+      options
+    )
     let output = ""
     running.child.stdout!.on("data", (text: string) => {
       output += text
@@ -166,6 +169,23 @@ describe("a command without a key and a server", () => {
       }),
     120_000
   )
+
+  it.scopedLive("lists no run of the server that had the port before", () =>
+    Effect.gen(function*() {
+      const { options } = yield* machine
+      const first = yield* dev(options)
+      assert.strictEqual((yield* spawned(hello, options)).code, 0)
+      assert.lengthOf((yield* spawned(["runs", "--quiet"], options)).stdout.trimEnd().split("\n"), 2)
+      first.child.kill("SIGINT")
+      yield* first.ended
+      yield* dev(options, "--port", String(first.port))
+      const listed = yield* spawned(["runs", "--json"], options)
+      assert.deepStrictEqual([listed.code, JSON.parse(listed.stdout)], [0, []], listed.stderr)
+      assert.strictEqual((yield* spawned(["cost"], options)).code, 2)
+      assert.strictEqual((yield* spawned(hello, options)).code, 0)
+      const again = yield* spawned(["runs", "--json"], options)
+      assert.lengthOf(JSON.parse(again.stdout), 1)
+    }), 60_000)
 
   it.scopedLive("does not use a file that others can read or change, or a link to one", () =>
     Effect.gen(function*() {

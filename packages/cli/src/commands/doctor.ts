@@ -118,8 +118,14 @@ const asked = Effect.fnUntraced(function*(server: string, through: Dispatcher | 
   }
 })
 
-const clock = (ahead: number | undefined): Check => {
-  if (ahead === undefined) return unknown("clock", "the server sent no valid date")
+const isOfThisMachine = (url: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname)
+
+const clock = (ahead: number | undefined, url: string): Check => {
+  if (ahead === undefined) {
+    return isOfThisMachine(url)
+      ? well("clock", "the server has the clock of this machine")
+      : unknown("clock", "the server sent no valid date")
+  }
   // a date has no fractions of a second
   const off = Math.abs(ahead) < 1000 ? "less than 1 s" : time(Math.abs(ahead))
   return Math.abs(ahead) <= tolerance
@@ -287,10 +293,10 @@ export const checks = Effect.fnUntraced(function*(flags: ConnectionFlags, timeou
       `${said}: it is not a Noukai server`,
       "choose the server with --env, --port or --base-url"
     )
-  if (refusal !== undefined) return [...before, ofKey, refusal, clock(ahead)]
+  if (refusal !== undefined) return [...before, ofKey, refusal, clock(ahead, url)]
   const asKey = ofKey.state === "well" ? yield* accepted(options, ofKey, timeout) : ofKey
   const runs = asKey.state === "well" ? `; ${yield* runPaths(options, timeout)}` : ""
-  return [...before, asKey, well("reachable", `it answers in ${time(took)}${runs}`), clock(ahead)]
+  return [...before, asKey, well("reachable", `it answers in ${time(took)}${runs}`), clock(ahead, url)]
 })
 
 const signs = { well: "✓", wrong: "✗", unknown: "?" } as const

@@ -23,6 +23,7 @@ import {
   writeSync
 } from "node:fs"
 import { join } from "node:path"
+import { startOf } from "./devServers.js"
 import { stateFolder } from "./environment.js"
 
 /** The size of a full file, in bytes. Each record has a full file and the current one. */
@@ -146,7 +147,11 @@ export const layer = (isKept: boolean): Layer.Layer<History, never, NoukaiConfig
               (at) => append("history", { server, flow: address(flow), flowId, run, version, sessionId, at })
             ),
         runs: isKept
-          ? Effect.map(records("history", Seen), (all) => merged(all.filter((seen) => seen.server === server)))
+          ? Effect.map(records("history", Seen), (all) => {
+            // a `noukai dev` that started again does not know the runs of the one before it
+            const began = startOf(origin)
+            return merged(all.filter((seen) => seen.server === server && seen.at >= began))
+          })
           : Effect.succeed([])
       }
     })

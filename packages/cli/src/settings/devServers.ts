@@ -61,6 +61,14 @@ const decode = Schema.decodeUnknownOption(File)
 const read = (path: string): Option.Option<DevServer> =>
   Option.flatMap(Option.liftThrowable(readOwn)(path), (text) => decode(text))
 
+/** Returns the start of the newest `noukai dev` at an address of this machine, in milliseconds since the epoch. Default: 0. */
+export const startOf = (origin: string): number => {
+  const [, port] = /^http:\/\/localhost:(\d+)$/.exec(origin) ?? []
+  return port === undefined
+    ? 0
+    : Option.match(read(join(folder(), `${port}.json`)), { onNone: () => 0, onSome: ({ at }) => at })
+}
+
 const encode = Schema.encodeSync(File)
 
 /** Announces a server to commands of this user until the scope closes. Without a state folder, no command finds it. */

@@ -104,7 +104,8 @@ export const make = (voice: Voice): Effect.Effect<Terminal.Service, never, Scope
         if (isClosed || text === "") return resume(Effect.void)
         const show = shown
         if (show !== "" && stdout.isTTY) stderr.write(clear)
-        stdout.write(stdout.isTTY ? escaped(text, unsafe) : text, () => resume(Effect.void))
+        // a terminal shows CRLF, which ends the lines of CSV, as a character
+        stdout.write(stdout.isTTY ? escaped(text.replaceAll("\r\n", "\n"), unsafe) : text, () => resume(Effect.void))
         if (show !== "" && stdout.isTTY) stderr.write(show)
       })
 
