@@ -4,6 +4,8 @@
  */
 import { existsSync, readdirSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
+import { grouped } from "../site/groups.mjs"
+import { modules as documented } from "./documented.mjs"
 import { differences } from "./readme.mjs"
 import { outdated } from "./version.mjs"
 import { files, libraries, publicExports, read, root } from "./workspace.mjs"
@@ -210,6 +212,16 @@ const unlisted = libraries().flatMap(({ folder, manifest }) => {
   ]
 })
 
+/** Public modules without a group in the reference of the site. */
+const ungrouped = () => {
+  try {
+    grouped([...documented.keys()].map((name) => ({ name })))
+    return []
+  } catch (error) {
+    return [error.message]
+  }
+}
+
 const problems = [
   ...found,
   ...shellBlocks,
@@ -220,6 +232,7 @@ const problems = [
   ...headings,
   ...wire,
   ...unlisted,
+  ...ungrouped(),
   ...outdated()
 ]
 for (const problem of problems) console.log(problem)

@@ -4,7 +4,7 @@ const groups = {
   sdk: {
     "Begin": ["", "Noukai", "NoukaiConfig"],
     "Run flows": ["FlowService", "Flow", "Execution", "FlowEvent", "FlowCursor", "Tools", "Budget"],
-    "Jobs, runs, sessions": ["JobService", "Job", "RunService", "SessionService"],
+    "Jobs, runs, sessions": ["JobService", "Job", "Webhook", "RunService", "SessionService"],
     "Record and replay": ["NoukaiRecord", "NoukaiReplay", "Cassette", "TraceScope"],
     "Traces and telemetry": ["Trace", "ValueDiff", "Telemetry"],
     "Errors": ["NoukaiError", "ErrorResponse"],
@@ -15,14 +15,14 @@ const groups = {
     "Begin": ["", "Noukai", "NoukaiOptions"],
     "Run flows": ["Flow", "FlowOptions", "ExecuteResult", "StreamEvent", "Tool", "Budget"],
     "Schemas": ["TypedFlow", "TypedTool", "Schemas"],
-    "Jobs, runs, sessions": ["Job", "JobStatus", "Run", "Trace", "TraceScope"],
+    "Jobs, runs, sessions": ["Job", "JobStatus", "webhook", "Run", "Trace", "TraceScope"],
     "Errors": ["NoukaiError", "ServerErrorCode"],
     "Record and replay": ["testing"],
     "Browsers, logs, Effect": ["relay", "LogEvent", "effect", "NoukaiPromise", "NoukaiTransport", "Wire", "Version"]
   },
   adapters: {
     "Servers": ["", "express", "nextjs", "web", "platform"],
-    "Relays": ["FlowRelay", "Relay"],
+    "Relays and webhooks": ["FlowRelay", "Relay", "Webhooks"],
     "Options and responses": ["SessionsOptions", "ErrorAnswer", "ReplayAnswer"]
   },
   emulator: {
@@ -34,8 +34,9 @@ const groups = {
   },
   report: {
     "Pictures and pages": ["", "Waterfall", "TraceLayout", "HtmlReport"],
-    "Comparisons": ["TraceDiff", "Reconcile"],
-    "Tests": ["KeptSession"]
+    "Stored runs": ["StoredRuns", "TraceSpans"],
+    "Comparisons": ["TraceDiff", "CassetteDiff", "Reconcile"],
+    "Tests": ["KeptSession", "testing"]
   },
   batch: {
     "Run a batch": ["", "Batch", "BatchSource", "promise"],
