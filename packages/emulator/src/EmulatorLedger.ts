@@ -113,6 +113,47 @@ export interface StepEntry {
 }
 
 /**
+ * One attempt at a delivery.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WebhookAttempt {
+  readonly at: number
+  readonly ms: number
+  /** The status of the answer. Absent without an answer. */
+  readonly status?: number
+  /** Why there was no answer. */
+  readonly error?: string
+}
+
+/**
+ * The webhook of one job.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WebhookDelivery {
+  /** The value of `X-Noukai-Delivery`. It is random, so that a receiver takes a job of another start for another. */
+  readonly id: string
+  readonly event: "flow.completed" | "flow.failed"
+  readonly executionId: string
+  /** `org/project/flow`. */
+  readonly flow: string
+  /** The address of the receiver. Of its query only `job` is kept. */
+  readonly url: string
+  /**
+   * `"pending"`: an attempt is under way or to come. `"delivered"`: it was answered with a 2xx. `"dead"`: the last
+   * attempt has failed. `"failed_permanent"`: the address is private. `"not_sent"`: the address is not one of
+   * `webhooks.allow`, or a fault dropped it.
+   */
+  readonly status: "pending" | "delivered" | "dead" | "failed_permanent" | "not_sent"
+  /** The applied faults, written as in a script. */
+  readonly fault?: string
+  readonly attempts: ReadonlyArray<WebhookAttempt>
+}
+
+/**
  * One entry of the emulator's history, in order.
  *
  * @since 0.1.0
@@ -148,6 +189,15 @@ export type LedgerEvent =
     readonly stepIndex: number
     readonly outcome: StepEntry["outcome"]
   }
+  /** A delivery waits for its next attempt, and its timer is set on the emulator's clock; or it has got its last status. */
+  | {
+    readonly type: "WebhookChanged"
+    readonly delivery: string
+    readonly executionId: string
+    readonly status: WebhookDelivery["status"]
+    /** The number of its attempts so far. */
+    readonly attempts: number
+  }
 
 /**
  * Counts of everything since the start or the last reset.
@@ -178,5 +228,6 @@ export interface EmulatorLedger extends LedgerTotals {
   readonly runs: ReadonlyArray<RunEntry>
   readonly steps: ReadonlyArray<StepEntry>
   readonly requests: ReadonlyArray<RequestEntry>
+  readonly webhooks: ReadonlyArray<WebhookDelivery>
   readonly connections: ReadonlyArray<ConnectionEntry>
 }

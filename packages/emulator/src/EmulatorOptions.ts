@@ -73,6 +73,25 @@ export interface Sessions {
 }
 
 /**
+ * The webhooks of jobs. They are sent to the origins of `allow` and nowhere else: a delivery to any other address is
+ * listed and not sent.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface Webhooks {
+  /** The secret that signs them. Default `whsec_emulator_00000000000000000000000000000000`. */
+  readonly secret?: string | undefined
+  /** The time before each further attempt at a delivery, on the emulator's clock. Default 1 second, 10 seconds, 1 minute. */
+  readonly retries?: ReadonlyArray<Duration.DurationInput> | undefined
+  /**
+   * The origins to which webhooks are sent: `scheme://address:port` on a loopback address, such as `http://127.0.0.1:8787`.
+   * A `callbackUrl` must begin with exactly this text. Default: none.
+   */
+  readonly allow?: ReadonlyArray<string> | undefined
+}
+
+/**
  * The events that carry outputs on a live stream. `"hosted"`: `step_output.outputContext` has the output of a step and
  * `step_input.inputContext` its input; `step_completed` has no `output` and `flow_completed` no `result`. The server
  * keeps the outputs of each run, so a later step may omit them. `"documented"`: `output`, `result`, `inputData` and
@@ -131,6 +150,8 @@ export interface EmulatorOptions {
   readonly legacyFields?: boolean | undefined
   /** The queue of jobs. Default: each option at its own. */
   readonly jobs?: Jobs | undefined
+  /** The webhooks of jobs. Default: none is sent. */
+  readonly webhooks?: Webhooks | undefined
   /** The lists of sessions. Default: without lag. */
   readonly sessions?: Sessions | undefined
   /**

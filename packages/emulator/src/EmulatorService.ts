@@ -9,7 +9,7 @@ import type * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
 import type { Organisation } from "./Account.js"
 import type { EmulatorError } from "./EmulatorError.js"
-import type { EmulatorLedger, LedgerEvent, LedgerTotals, RequestEntry } from "./EmulatorLedger.js"
+import type { EmulatorLedger, LedgerEvent, LedgerTotals, RequestEntry, WebhookDelivery } from "./EmulatorLedger.js"
 import type { EmulatorRuns } from "./EmulatorRuns.js"
 import type { FaultRule } from "./Fault.js"
 import type { Flow, FlowFacts } from "./Flow.js"
@@ -52,6 +52,13 @@ export interface EmulatorService {
   readonly totals: Effect.Effect<LedgerTotals>
   /** The requests of the ledger, without its other lists. */
   readonly requests: Effect.Effect<ReadonlyArray<RequestEntry>>
+  /** The webhooks of jobs that have ended, without the other lists of the ledger. */
+  readonly webhooks: Effect.Effect<ReadonlyArray<WebhookDelivery>>
+  /**
+   * Makes a new secret and returns it. For 24 hours of the emulator's clock webhooks are signed by it (`v1`) and by the
+   * secret before (`v2`).
+   */
+  readonly rotateWebhookSecret: Effect.Effect<Redacted.Redacted<string>>
   /** The organisations that have settings or paid for a run, by name. */
   readonly accounts: Effect.Effect<ReadonlyArray<EmulatorAccount>>
   /** The kept runs and their traces, without a request. */
@@ -88,6 +95,6 @@ export interface EmulatorService {
   readonly putOrganisation: (org: string, organisation: Organisation) => Effect.Effect<void, EmulatorError>
   /** Revokes a key. It is refused from now on. */
   readonly revokeKey: (key: Redacted.Redacted<string>) => Effect.Effect<void>
-  /** Restores the start: ledger, runs, sessions, keys, credits, faults, flows and ids. Connections stay open. */
+  /** Restores the start: ledger, runs, sessions, keys, credits, faults, flows, webhooks and ids. Connections stay open. */
   readonly reset: Effect.Effect<void>
 }

@@ -26,12 +26,25 @@
  * | `cancel`, `cancel:<ms>` | on `/jobs`: the job is cancelled when it begins, or after that time |
  * | `html`, `empty` | a 200 whose body is a page, or empty; the flow of `/execute` has run |
  *
+ * A webhook takes its own faults, from rules whose `match.endpoint` is `webhook`. A delivery takes the next entry, for all
+ * of its attempts:
+ *
+ * | fault | effect |
+ * | --- | --- |
+ * | `late:<ms>` | it is sent that much later |
+ * | `twice` | each attempt is sent twice at the same time |
+ * | `reorder` | it is sent after the next delivery, or after 10 seconds |
+ * | `signature` | its signature is of another secret |
+ * | `old` | it was signed an hour ago |
+ * | `changed` | its body is the same JSON in other bytes than those that were signed |
+ * | `drop` | it is never sent |
+ *
  * @since 0.1.0
  */
-import { type EndpointName, endpointNames } from "@effect-noukai/sdk/kit/endpoints"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { FlowRef } from "./Flow.js"
+import { type ServedName, servedNames } from "./internal/server/served.js"
 
 /**
  * A place in a body: after a number of bytes or of events.
@@ -82,6 +95,20 @@ export type Fault =
   | { readonly type: "bom" | "unterminated" | "comment" | "unknown" | "html" | "empty" }
   | { readonly type: "malformed"; readonly event?: number }
   | { readonly type: "drop" | "repeat"; readonly event: number }
+  | WebhookFault
+
+/**
+ * One fault of a webhook.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WebhookFault {
+  readonly type: "webhook"
+  readonly how: "late" | "twice" | "reorder" | "signature" | "old" | "changed" | "drop"
+  /** The time of `late`; 0 for any other. */
+  readonly ms: number
+}
 
 const shapes: ReadonlySet<string> = new Set<ErrorShape>(["text", "list", "empty", "html"])
 
@@ -146,7 +173,11 @@ const grammar: ReadonlyArray<readonly [pattern: RegExp, make: (...groups: Readon
   ),
   [/^malformed:e([1-9]\d{0,8})$/, (event) => ({ type: "malformed", event: Number(event) })],
   [/^drop:e([1-9]\d{0,8})$/, (event) => ({ type: "drop", event: Number(event) })],
-  [/^repeat:e([1-9]\d{0,8})$/, (event) => ({ type: "repeat", event: Number(event) })]
+  [/^repeat:e([1-9]\d{0,8})$/, (event) => ({ type: "repeat", event: Number(event) })],
+  [/^late:(\d{1,10})$/, (ms) => ({ type: "webhook", how: "late", ms: Number(ms) })],
+  ...(["twice", "reorder", "signature", "old", "changed", "drop"] as const).map((how) =>
+    [new RegExp(`^${how}$`), (): Fault => ({ type: "webhook", how, ms: 0 })] as const
+  )
 ]
 
 const parseOne = (text: string): Fault | undefined => {
@@ -191,26 +222,35 @@ export const FaultText: Schema.Schema<string> = Schema.String.pipe(
 ).annotations({ identifier: "Fault" })
 
 /**
- * The name of an endpoint in rules of faults. It is the name of the operation.
+ * The name of an endpoint in rules of faults. It is the name of the operation, or `webhook` for the webhooks of jobs.
  *
  * @since 0.1.0
  * @category models
  */
-export type FaultEndpoint = EndpointName
-
-const isEndpoint = (name: string): name is FaultEndpoint => endpointNames.some((one) => one === name)
+export type FaultEndpoint = ServedName | "webhook"
 
 /**
- * The requests to which a rule applies. An absent field matches every request.
+ * The names of the endpoints in rules of faults.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const faultEndpoints: ReadonlyArray<FaultEndpoint> = [...servedNames, "webhook"]
+
+const isEndpoint = (name: string): name is FaultEndpoint => faultEndpoints.some((one) => one === name)
+
+/**
+ * The requests to which a rule applies. An absent field matches every request. Webhooks are matched by the endpoint
+ * `webhook` alone.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const FaultMatch = Schema.Struct({
-  /** The name of an endpoint, which is the name of its operation: `execute`, `pollJob`, `session`. */
+  /** The name of an endpoint, which is the name of its operation: `execute`, `pollJob`, `session`; or `webhook`. */
   endpoint: Schema.optional(Schema.String.pipe(
-    Schema.filter((name) => isEndpoint(name) || `must be one of ${endpointNames.join(", ")}`, {
-      jsonSchema: { enum: endpointNames }
+    Schema.filter((name) => isEndpoint(name) || `must be one of ${faultEndpoints.join(", ")}`, {
+      jsonSchema: { enum: faultEndpoints }
     })
   )),
   /** `org/project/flow`. */
@@ -251,13 +291,33 @@ export const FaultDice = Schema.Struct({
   seed: Schema.optional(Schema.Int)
 }).annotations({ identifier: "FaultDice" })
 
+/** Why a list of faults is not one of webhooks, or not one of requests. */
+const kindMistake = (text: string, ofWebhooks: boolean): string | undefined => {
+  const faults = Either.getOrElse(parse(text), () => [])
+  if (faults.every(({ type }) => (type === "webhook") === ofWebhooks)) return undefined
+  return ofWebhooks
+    ? `"${text}" is a fault of requests: a webhook takes late:<ms>, twice, reorder, signature, old, changed or drop`
+    : `"${text}" is a fault of webhooks: write match: { endpoint: "webhook" }`
+}
+
 /**
  * Schema of {@link FaultRule}.
  *
  * @since 0.1.0
  * @category schemas
  */
-export const FaultRule = Schema.Union(FaultScript, FaultDice).annotations({ identifier: "FaultRule" })
+export const FaultRule = Schema.Union(FaultScript, FaultDice).pipe(
+  Schema.filter(
+    (rule) => {
+      const [field, texts] = "script" in rule ? ["script", rule.script] as const : ["faults", rule.faults] as const
+      return texts.flatMap((text, place) => {
+        const message = kindMistake(text, rule.match?.endpoint === "webhook")
+        return message === undefined ? [] : [{ path: [field, place], message }]
+      })
+    },
+    { jsonSchema: {} }
+  )
+).annotations({ identifier: "FaultRule" })
 
 /**
  * A rule for the faults of requests. A request takes the fault of the first rule that has one.

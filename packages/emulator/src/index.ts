@@ -5,7 +5,7 @@
  */
 export { Emulator } from "./Emulator.js"
 export { EmulatorError } from "./EmulatorError.js"
-export type { EmulatorLedger, LedgerEvent } from "./EmulatorLedger.js"
+export type { EmulatorLedger, LedgerEvent, WebhookDelivery } from "./EmulatorLedger.js"
 export type { EmulatorOptions } from "./EmulatorOptions.js"
 export type { FaultRule } from "./Fault.js"
 export type { Flow, Step } from "./Flow.js"

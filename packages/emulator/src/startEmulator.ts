@@ -9,7 +9,7 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import type { Organisation } from "./Account.js"
 import { make, type Options } from "./Emulator.js"
-import type { EmulatorLedger } from "./EmulatorLedger.js"
+import type { EmulatorLedger, WebhookDelivery } from "./EmulatorLedger.js"
 import type { FaultRule } from "./Fault.js"
 import type { Flow } from "./Flow.js"
 
@@ -29,6 +29,12 @@ export interface RunningEmulator extends AsyncDisposable {
   readonly apiKey: string
   /** A snapshot of the ledger: runs, bills and requests so far. */
   readonly ledger: () => EmulatorLedger
+  /** The webhooks of jobs that have ended. */
+  readonly webhooks: () => ReadonlyArray<WebhookDelivery>
+  /**
+   * Makes a new secret and returns it. For 24 hours webhooks are signed by it (`v1`) and by the secret before (`v2`).
+   */
+  readonly rotateWebhookSecret: () => string
   /** Adds faults after the present ones. Throws an `EmulatorError` if a fault is not valid. */
   readonly addFaults: (...rules: ReadonlyArray<FaultRule>) => void
   /** Removes all faults. The faults in a request's header still apply. */
@@ -48,7 +54,7 @@ export interface RunningEmulator extends AsyncDisposable {
   readonly putOrganisation: (org: string, organisation: Organisation) => void
   /** Revokes a key. It is refused from now on. */
   readonly revokeKey: (key: string) => void
-  /** Restores the start: ledger, runs, sessions, keys, credits, faults, flows and ids. Connections stay open. */
+  /** Restores the start: ledger, runs, sessions, keys, credits, faults, flows, webhooks and ids. Connections stay open. */
   readonly reset: () => Promise<void>
   /** Stops listening and closes every connection. Closing twice is harmless. */
   readonly close: () => Promise<void>
@@ -92,6 +98,8 @@ export const startEmulator = async (options: Options = {}): Promise<RunningEmula
     port: emulator.port,
     apiKey: Redacted.value(emulator.apiKey),
     ledger: () => now(emulator.ledger),
+    webhooks: () => now(emulator.webhooks),
+    rotateWebhookSecret: () => Redacted.value(now(emulator.rotateWebhookSecret)),
     addFaults: (...rules) => now(emulator.addFaults(...rules)),
     clearFaults: () => now(emulator.clearFaults),
     putFlows: (...flows) => now(emulator.putFlows(...flows)),

@@ -1,5 +1,5 @@
 /** The defaults of the options, used by the server and printed by `--help`. */
-import type { EmulatorOptions, Jobs, Limits, Sessions } from "../EmulatorOptions.js"
+import type { EmulatorOptions, Jobs, Limits, Sessions, Webhooks } from "../EmulatorOptions.js"
 
 /** Options without an absent one. */
 export type CompleteOptions<O> = { readonly [K in keyof O]-?: Exclude<O[K], undefined> }
@@ -22,6 +22,12 @@ export const jobs: CompleteOptions<Jobs> = {
   queueDelay: 0,
   workers: 8,
   capacity: 1_000
+}
+
+export const webhooks: CompleteOptions<Webhooks> = {
+  secret: "whsec_emulator_00000000000000000000000000000000",
+  retries: ["1 second", "10 seconds", "1 minute"],
+  allow: []
 }
 
 export const sessions: CompleteOptions<Sessions> = {

@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { Organisation, RefusedRunPaths, RunPaths, Slug } from "../Account.js"
-import type { EmulatorOptions, Jobs, Limits } from "../EmulatorOptions.js"
+import type { EmulatorOptions, Jobs, Limits, Webhooks } from "../EmulatorOptions.js"
 import { CaptureMode } from "../Flow.js"
 import * as Defaults from "./defaults.js"
 import { errorText, mistakesOf, readSchema } from "./json.js"
@@ -52,6 +52,10 @@ const oneOf = <const A extends string | number>(values: ReadonlyArray<A>): Read<
     values.find((value) => String(value) === text),
     () => `--${name} takes ${values.join(", ").replace(/, (?=[^,]*$)/, " or ")}, not "${text}"`
   )
+
+/** Parses a list with commas. */
+const listOf = <A>(read: Read<A>): Read<ReadonlyArray<A>> => (name, text) =>
+  Either.all(text.split(",").map((part) => read(name, part.trim())))
 
 const anyText: Read<string> = (_, text) => Either.right(text)
 
@@ -105,6 +109,16 @@ const job = <K extends keyof Jobs>(key: K, value: string, does: string, read: Re
 const limit = <K extends keyof Limits>(key: K, value: string, does: string, read: Read<Limits[K]>): Flag =>
   flag(`limits-${key}`, value, does, read, (given) => ({ limits: { [key]: given } }), Defaults.limits[key])
 
+const webhook = <K extends keyof Webhooks>(key: K, value: string, does: string, read: Read<Webhooks[K]>): Flag =>
+  flag(
+    `webhooks-${key}`,
+    value,
+    does,
+    read,
+    (given) => ({ webhooks: { [key]: given } }),
+    String(Defaults.webhooks[key]) || "none"
+  )
+
 const flags: ReadonlyArray<Flag> = [
   flag(
     "port",
@@ -147,6 +161,9 @@ const flags: ReadonlyArray<Flag> = [
   job("capacity", "N", "let this many jobs wait; answer 503 to more", count),
   job("rowDelay", "TIME", "hide a new job from polls for this long", duration),
   job("queueDelay", "TIME", "keep a job pending for this long", duration),
+  webhook("allow", "ORIGINS", "send webhooks to these, such as http://127.0.0.1:8787", listOf(anyText)),
+  webhook("retries", "TIMES", "deliver a webhook again after these times", listOf(duration)),
+  webhook("secret", "TEXT", "sign webhooks with this secret", anyText),
   flag(
     "sessions-lag",
     "TIME",
@@ -177,7 +194,7 @@ export const usage = [
   usageLine("schema", undefined, "print the JSON Schema of a flows file"),
   usageLine("help", undefined, "print this text"),
   "",
-  "N is a whole number, TIME milliseconds or text such as \"2 seconds\".",
+  "N is a whole number, TIME milliseconds or text such as \"2 seconds\". ORIGINS and TIMES have commas between them.",
   ""
 ].join("\n")
 
@@ -192,6 +209,7 @@ const merged = (before: EmulatorOptions, more: EmulatorOptions): EmulatorOptions
   ...before,
   ...more,
   ...(more.jobs && { jobs: { ...before.jobs, ...more.jobs } }),
+  ...(more.webhooks && { webhooks: { ...before.webhooks, ...more.webhooks } }),
   ...(more.limits && { limits: { ...before.limits, ...more.limits } })
 })
 

@@ -101,6 +101,8 @@ const nearestIn = (issue: ParseResult.ParseIssue): ParseResult.ParseIssue => {
     }
     case "Pointer":
       return new ParseResult.Pointer(issue.path, issue.actual, nearestIn(issue.issue))
+    case "Refinement":
+      return new ParseResult.Refinement(issue.ast, issue.actual, issue.kind, nearestIn(issue.issue))
     default:
       return issue
   }

@@ -2,7 +2,7 @@
 import { misnamed, type Names } from "@effect-noukai/sdk/kit/names"
 import * as Effect from "effect/Effect"
 import { EmulatorError } from "../EmulatorError.js"
-import type { EmulatorOptions, Jobs, Limits, Sessions } from "../EmulatorOptions.js"
+import type { EmulatorOptions, Jobs, Limits, Sessions, Webhooks } from "../EmulatorOptions.js"
 
 const limits: Names<Limits> = {
   bodyBytes: true,
@@ -18,6 +18,8 @@ const limits: Names<Limits> = {
 }
 
 const jobs: Names<Jobs> = { rowDelay: true, queueDelay: true, workers: true, capacity: true }
+
+const webhooks: Names<Webhooks> = { secret: true, retries: true, allow: true }
 
 const sessions: Names<Sessions> = { lag: true }
 
@@ -38,6 +40,7 @@ const names: Names<EmulatorOptions> = {
   refusedRunPaths: true,
   legacyFields: true,
   jobs,
+  webhooks,
   sessions,
   control: true,
   home: true,

@@ -15,6 +15,7 @@ import * as Execute from "./endpoints/execute.js"
 import * as Jobs from "./endpoints/jobs.js"
 import * as RunEndpoints from "./endpoints/runs.js"
 import * as Step from "./endpoints/step.js"
+import * as WebhookEndpoints from "./endpoints/webhooks.js"
 import * as Engine from "./engine/engine.js"
 import * as JobQueue from "./engine/jobQueue.js"
 import * as FaultRules from "./faults/faultRules.js"
@@ -35,6 +36,8 @@ import * as Ledger from "./store/ledger.js"
 import * as RunRecords from "./store/runRecords.js"
 import * as Runs from "./store/runs.js"
 import { millis } from "./time/time.js"
+import { checkWebhooks } from "./webhooks/options.js"
+import * as Webhooks from "./webhooks/webhooks.js"
 
 /** The key of an emulator without listed keys. */
 const defaultKey = "nk_test_emulator_00000000000000000000000000000000"
@@ -79,6 +82,7 @@ const noFile: FlowFile.FlowFile = { flows: [] }
 /** The flows, fault rules, keys and organisations of a server: those of its file and of its options. */
 const contentOf = Effect.fnUntraced(function*(options: EmulatorOptions) {
   yield* checkNumbers(options)
+  yield* checkWebhooks(options.webhooks)
   const file = options.file === undefined ? noFile : yield* readFile(options.file)
   const named = [...file.flows, ...(options.flows ?? [])]
   return {
@@ -95,6 +99,7 @@ const makeState = Effect.fnUntraced(
   function*(options: EmulatorOptions, { flows, keys, organisations, rules }: Content) {
     const limits = Defaults.given(Defaults.limits, options.limits)
     const jobs = Defaults.given(Defaults.jobs, options.jobs)
+    const webhooks = Defaults.given(Defaults.webhooks, options.webhooks)
     const {
       capture,
       legacyFields,
@@ -121,13 +126,16 @@ const makeState = Effect.fnUntraced(
       legacyFields,
       streamOutputs
     })
+    const faults = FaultRules.make(rules, seed)
     return {
       ids,
       ledger,
+      // before the queue, so that it closes after it
+      webhooks: yield* Webhooks.make(ledger, faults, { ...webhooks, retries: webhooks.retries.map(millis) }),
       flows: Flows.make(flows),
       accounts,
       runs,
-      faults: FaultRules.make(rules, seed),
+      faults,
       engine,
       jobs: yield* JobQueue.make(engine, ledger, runs, {
         queueDelay: millis(jobs.queueDelay),
@@ -146,6 +154,7 @@ const endpointsOf = (state: State): HandleRequest.Endpoints => ({
   submitJob: Jobs.makeSubmit(state),
   pollJob: Jobs.makePoll(state),
   ...RunEndpoints.make(state),
+  ...WebhookEndpoints.make(state),
   verifyKey
 })
 
@@ -154,7 +163,7 @@ const serviceOf = (
   keys: Content["keys"],
   { port, url }: Pick<EmulatorService, "port" | "url">
 ): EmulatorService => {
-  const { accounts, faults, flows, ids, jobs, ledger, runs } = state
+  const { accounts, faults, flows, ids, jobs, ledger, runs, webhooks } = state
   return {
     url,
     baseUrl: `${url}/api/v1`,
@@ -165,6 +174,8 @@ const serviceOf = (
     ledger: Effect.sync(ledger.snapshot),
     totals: Effect.sync(ledger.totals),
     requests: Effect.sync(ledger.requests),
+    webhooks: Effect.sync(ledger.webhooks),
+    rotateWebhookSecret: Effect.sync(() => Redacted.make(webhooks.rotate())),
     accounts: Effect.sync(accounts.list),
     runs: RunRecords.make(ledger, runs, ids, RunEndpoints.traceOf, RunEndpoints.readSession(state)),
     ...Ledger.watch(ledger),
@@ -192,7 +203,7 @@ const serviceOf = (
       Effect.sync(() => {
         for (const each of [ids, flows, accounts, runs, faults, ledger]) each.reset()
       }),
-      jobs.reset
+      Effect.zipRight(jobs.reset, webhooks.reset)
     )
   }
 }

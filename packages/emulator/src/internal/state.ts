@@ -8,6 +8,7 @@ import type { Accounts } from "./store/accounts.js"
 import type { Ids } from "./store/ids.js"
 import type { Ledger } from "./store/ledger.js"
 import type { Runs } from "./store/runs.js"
+import type { Webhooks } from "./webhooks/webhooks.js"
 
 export interface State {
   readonly ids: Ids
@@ -18,6 +19,7 @@ export interface State {
   readonly faults: FaultRules
   readonly engine: Engine
   readonly jobs: JobQueue
+  readonly webhooks: Webhooks
   /** The time in ms before the row of a job is visible. */
   readonly jobRowDelay: number
   readonly streamOutputs: StreamOutputs

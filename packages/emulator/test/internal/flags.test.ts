@@ -36,6 +36,31 @@ describe("flags", () => {
     })
   }
 
+  it("webhooks have flags, and the usage says their defaults", () => {
+    assert.include(lineOf("webhooks-allow"), "(default none)")
+    assert.include(lineOf("webhooks-retries"), "(default 1 second,10 seconds,1 minute)")
+    assert.include(lineOf("webhooks-secret"), `(default ${Defaults.webhooks.secret})`)
+    assert.deepStrictEqual(
+      optionsOf(
+        "--webhooks-allow",
+        "http://127.0.0.1:1,http://[::1]:2",
+        "--webhooks-secret=whsec_a",
+        "--webhooks-retries",
+        "5, 2 seconds"
+      ),
+      {
+        port: 8080,
+        webhooks: {
+          allow: ["http://127.0.0.1:1", "http://[::1]:2"],
+          retries: [Duration.millis(5), Duration.seconds(2)],
+          secret: "whsec_a"
+        }
+      }
+    )
+    const wrong = parseArguments(["--webhooks-retries", "1 second,soon"])
+    assert.include(Either.isLeft(wrong) ? wrong.left : "", "--webhooks-retries takes milliseconds or a duration")
+  })
+
   it("gives what it was given, and nothing else", () => {
     assert.deepStrictEqual(optionsOf(), { port: 8080 })
     assert.deepStrictEqual(

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Struct from "effect/Struct"
-import { type ApiError, coded, invalid, refuse } from "../apiError.js"
+import { coded, refuse } from "../apiError.js"
 import { keeping } from "../exact.js"
 import { refOf } from "../flow/flows.js"
 import { type Endpoint, json } from "../server/endpoint.js"
@@ -18,27 +18,6 @@ import { gone, startRun } from "./runRow.js"
 
 const decode = decoder(JobBody)
 
-const callbackEventNames: ReadonlySet<unknown> = new Set(["flow.completed", "flow.failed"])
-
-/** Validates a callback, which is never sent. */
-const checkCallback = (body: JobBody): Either.Either<void, ApiError> => {
-  const { callbackEvents = [], callbackUrl } = body
-  if (callbackUrl !== undefined && (!URL.canParse(callbackUrl) || new URL(callbackUrl).protocol !== "https:")) {
-    return Either.left(
-      invalid([{ loc: ["body", "callbackUrl"], msg: "must be an https URL", type: "value_error.url" }])
-    )
-  }
-  return callbackEvents.every((event) => callbackEventNames.has(event))
-    ? Either.void
-    : Either.left(
-      invalid([{
-        loc: ["body", "callbackEvents"],
-        msg: `permitted: ${[...callbackEventNames].join(", ")}`,
-        type: "value_error.const"
-      }])
-    )
-}
-
 export const makeSubmit = (state: State): Endpoint<Route<"submitJob">> => ({ body, headers, of, plan, route, size }) =>
   Effect.gen(function*() {
     const request = yield* decode(body)
@@ -49,7 +28,7 @@ export const makeSubmit = (state: State): Endpoint<Route<"submitJob">> => ({ bod
       return yield* coded(400, "TOOLS_REQUIRE_SYNC_EXECUTE", "A job cannot have tools.")
     }
     yield* Checks.parameterNames(request.parameters)
-    yield* checkCallback(request)
+    const callback = yield* state.webhooks.callbackOf(request)
     yield* Checks.hasMessage(tree, { message: request.message, messages: undefined, parameters: request.parameters })
     yield* state.accounts.mayStart(tree.org)
     const run = yield* startRun(state, {
@@ -62,7 +41,9 @@ export const makeSubmit = (state: State): Endpoint<Route<"submitJob">> => ({ bod
       input: runInputOf({ ...Struct.omit(request, "attachments", "tools"), toolChoice: "none" })
     })
     of(run)
-    if (!(yield* state.jobs.submit(run, plan.cancelAfterMs))) {
+    if (
+      !(yield* state.jobs.submit({ run, cancelAfter: plan.cancelAfterMs, ended: state.webhooks.ended(run, callback) }))
+    ) {
       yield* state.jobs.cancel(run)
       return yield* coded(503, "QUEUE_FULL", "The queue is full.")
     }

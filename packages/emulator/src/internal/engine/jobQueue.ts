@@ -20,17 +20,19 @@ export interface JobOptions {
   readonly capacity: number
 }
 
+export interface Job {
+  readonly run: Run
+  readonly cancelAfter: number | undefined
+  /** Runs when the job has ended, in any way. */
+  readonly ended: Effect.Effect<void>
+}
+
 export interface JobQueue {
   /** Adds a job. Returns false if the queue is full. */
-  readonly submit: (run: Run, cancelAfter: number | undefined) => Effect.Effect<boolean>
+  readonly submit: (job: Job) => Effect.Effect<boolean>
   /** Returns false if the job has ended already. */
   readonly cancel: (run: Run) => Effect.Effect<boolean>
   readonly reset: Effect.Effect<void>
-}
-
-interface Job {
-  readonly run: Run
-  readonly cancelAfter: number | undefined
 }
 
 export const make = (
@@ -63,11 +65,11 @@ export const make = (
         return Effect.as(FiberMap.remove(running, run.id), true)
       })
 
-    const execute = ({ cancelAfter, run }: Job): Effect.Effect<void> => {
+    const execute = ({ cancelAfter, ended, run }: Job): Effect.Effect<void> => {
       const { tree } = run
       // a job that has not begun still has its tree
       if (cancelAfter === 0 || tree === undefined) return Effect.sync(() => markCancelled(run))
-      const whole = Effect.asVoid(engine.runSegment(wholeRun(run, tree)))
+      const whole = Effect.ensuring(Effect.asVoid(engine.runSegment(wholeRun(run, tree))), ended)
       return cancelAfter === undefined
         ? whole
         : Effect.raceFirst(whole, Effect.zipRight(Effect.sleep(cancelAfter), Effect.sync(() => markCancelled(run))))
@@ -89,7 +91,7 @@ export const make = (
     )
 
     return {
-      submit: (run, cancelAfter) => Queue.offer(queue, { run, cancelAfter }),
+      submit: (job) => Queue.offer(queue, job),
       cancel,
       reset: Effect.zipRight(Queue.takeAll(queue), FiberMap.clear(running))
     }

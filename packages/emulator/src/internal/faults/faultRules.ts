@@ -1,7 +1,7 @@
 /** Chooses the faults of each request: its header first, then the rules. */
 import * as Either from "effect/Either"
 import { PCGRandom } from "effect/Utils"
-import { type FaultEndpoint, type FaultRule, parse } from "../../Fault.js"
+import { type Fault, type FaultEndpoint, type FaultRule, parse, type WebhookFault } from "../../Fault.js"
 import * as Plan from "./plan.js"
 
 export const headerName = "x-noukai-emulator-fault"
@@ -13,6 +13,8 @@ export interface FaultRules {
     endpoint: FaultEndpoint,
     flow: string | undefined
   ) => Either.Either<Plan.Plan, string>
+  /** The faults of a webhook. */
+  readonly takeWebhook: (flow: string) => WebhookPlan
   readonly add: (rules: ReadonlyArray<FaultRule>) => void
   /** The rules that may still cause a fault. */
   readonly list: () => ReadonlyArray<FaultRule>
@@ -22,11 +24,21 @@ export interface FaultRules {
   readonly reset: () => void
 }
 
+/** The faults of one delivery. */
+export interface WebhookPlan {
+  /** The faults as written; `undefined` without faults. */
+  readonly text: string | undefined
+  readonly has: (how: WebhookFault["how"]) => boolean
+  readonly lateMs: number
+}
+
 interface ArmedRule {
   readonly rule: FaultRule
   readonly random: PCGRandom
   matched: number
 }
+
+const isOfWebhook = (fault: Fault): fault is WebhookFault => fault.type === "webhook"
 
 export const make = (initial: ReadonlyArray<FaultRule>, seed: number): FaultRules => {
   let armed: Array<ArmedRule> = []
@@ -62,19 +74,37 @@ export const make = (initial: ReadonlyArray<FaultRule>, seed: number): FaultRule
   }
   reset()
 
+  /** The entry of the first rule that has one. */
+  const textOf = (endpoint: FaultEndpoint, flow: string | undefined): string | undefined => {
+    for (const entry of armed) {
+      const { match } = entry.rule
+      // a rule without an endpoint is about requests
+      if ((match?.endpoint ?? (endpoint === "webhook" ? undefined : endpoint)) !== endpoint) continue
+      if (match?.flow !== undefined && match.flow !== flow) continue
+      const text = next(entry)
+      if (isUsedUp(entry)) armed = armed.filter((other) => other !== entry)
+      if (text !== undefined) return text
+    }
+    return undefined
+  }
+
   return {
     take: (header, endpoint, flow) => {
-      if (header !== undefined) return Either.map(parse(header), (faults) => Plan.make(header, faults))
-      for (const entry of armed) {
-        const { match } = entry.rule
-        if (match?.endpoint !== undefined && match.endpoint !== endpoint) continue
-        if (match?.flow !== undefined && match.flow !== flow) continue
-        const text = next(entry)
-        if (isUsedUp(entry)) armed = armed.filter((other) => other !== entry)
-        if (text === undefined) continue
-        return Either.map(parse(text), (faults) => Plan.make(text, faults))
+      const text = header ?? textOf(endpoint, flow)
+      if (text === undefined) return Either.right(Plan.none)
+      return Either.flatMap(parse(text), (faults) =>
+        faults.some(isOfWebhook)
+          ? Either.left(`"${text}" is a fault of webhooks, and a request takes none`)
+          : Either.right(Plan.make(text, faults)))
+    },
+    takeWebhook: (flow) => {
+      const text = textOf("webhook", flow)
+      const faults = Either.getOrElse(parse(text ?? ""), (): ReadonlyArray<Fault> => []).filter(isOfWebhook)
+      return {
+        text: faults.length === 0 ? undefined : text,
+        has: (how) => faults.some((fault) => fault.how === how),
+        lateMs: faults.reduce((total, { ms }) => total + ms, 0)
       }
-      return Either.right(Plan.none)
     },
     add: (rules) => {
       armed.push(...rules.map(arm))

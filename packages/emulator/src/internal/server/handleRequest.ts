@@ -1,5 +1,4 @@
 /** Handles one request on a socket, up to its response. */
-import { type EndpointName, endpoints as ofApi } from "@effect-noukai/sdk/kit/endpoints"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -20,9 +19,10 @@ import { readBody, tooLarge } from "./readBody.js"
 import { make as makeWriter, noProgress, type ResponseWriter } from "./responseWriter.js"
 import * as Router from "./router.js"
 import type { Route } from "./router.js"
+import { served, type ServedName } from "./served.js"
 import { isLocal } from "./trustedCaller.js"
 
-export type Endpoints = { readonly [N in EndpointName]: Endpoint<Extract<Route, { readonly endpoint: N }>> }
+export type Endpoints = { readonly [N in ServedName]: Endpoint<Extract<Route, { readonly endpoint: N }>> }
 
 /** Handles a path outside the API. */
 export type OtherPaths = (request: {
@@ -152,8 +152,8 @@ const answer = Effect.fnUntraced(function*(
   const address = addressOf(route)
   if (address !== undefined) yield* accounts.authorize(caller, address.org, address.project)
   yield* accounts.admit(caller, address?.org ?? caller.org, ledger.now())
-  const isPost = ofApi[route.endpoint].method === "POST"
-  const body = isPost ? yield* parseObject(text) : {}
+  const { method, under } = served[route.endpoint]
+  const body = method === "POST" && under !== "api" ? yield* parseObject(text) : {}
   const request: ApiRequest = { route, caller, body, ...rest }
   // each endpoint takes the routes of its own name
   const endpoint = endpoints[route.endpoint] as Endpoint

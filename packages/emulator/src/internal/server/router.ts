@@ -3,17 +3,12 @@
  *
  * @see docs/wire.md#endpoints
  */
-import {
-  type Endpoint,
-  type EndpointName,
-  endpointNames,
-  endpoints,
-  type PathFields
-} from "@effect-noukai/sdk/kit/endpoints"
+import type { Endpoint } from "@effect-noukai/sdk/kit/endpoints"
 import * as Either from "effect/Either"
 import * as Record from "effect/Record"
 import { ApiError, coded } from "../apiError.js"
 import type { FlowAddress } from "../flow/flows.js"
+import { served, type ServedFields, type ServedName, servedNames } from "./served.js"
 
 /** The parts of the path below which an endpoint is. */
 interface Places {
@@ -24,8 +19,8 @@ interface Places {
 }
 
 /** The endpoint of a request, with the parts of its path. */
-export type Route<N extends EndpointName = EndpointName> = {
-  readonly [K in N]: { readonly endpoint: K } & Places[(typeof endpoints)[K]["under"]] & PathFields<K>
+export type Route<N extends ServedName = ServedName> = {
+  readonly [K in N]: { readonly endpoint: K } & Places[(typeof served)[K]["under"]] & ServedFields<K>
 }[N]
 
 const part = (name: string): string => `(?<${name}>[^/]+)`
@@ -39,8 +34,8 @@ const places: { readonly [Under in Endpoint["under"]]: string } = {
   run: `(?:${flow}/runs|/flow-runs)/${part("executionId")}`
 }
 
-const patterns = endpointNames.map((endpoint) => {
-  const { method, path, under } = endpoints[endpoint]
+const patterns = servedNames.map((endpoint) => {
+  const { method, path, under } = served[endpoint]
   const rest = path.replace(/\{(\w+)\}/g, (_, name: string) => part(name))
   return { endpoint, method, path: new RegExp(`^/api/v1${places[under]}${rest}$`) }
 })

@@ -15,7 +15,8 @@ import type {
   LedgerTotals,
   RequestEntry,
   RunEntry,
-  StepEntry
+  StepEntry,
+  WebhookDelivery
 } from "../../EmulatorLedger.js"
 import type { EmulatorService } from "../../EmulatorService.js"
 import * as Money from "./money.js"
@@ -53,6 +54,10 @@ export interface Ledger {
     outcome: StepEntry["outcome"],
     cost: BigDecimal.BigDecimal
   ) => void
+  readonly webhookAdded: (entry: WebhookDelivery) => OpenEntry<WebhookDelivery>
+  /** Records the event of a changed delivery. Separate, because a timer may be set in between. */
+  readonly webhookChanged: (entry: WebhookDelivery) => void
+  readonly webhooks: () => ReadonlyArray<WebhookDelivery>
   readonly totals: () => LedgerTotals
   readonly requests: () => ReadonlyArray<RequestEntry>
   readonly snapshot: () => EmulatorLedger
@@ -131,6 +136,7 @@ const makeLists = () => ({
   runs: Array<OpenEntry<RunEntry>>(),
   steps: Array<OpenEntry<StepEntry>>(),
   requests: makeRequests(),
+  webhooks: Array<OpenEntry<WebhookDelivery>>(),
   closed: Array<ConnectionEntry>(),
   counts: { runs: 0, steps: 0, requests: 0, withFaults: 0, running: 0, mostRunning: 0 },
   billed: Money.zero
@@ -251,6 +257,20 @@ const ofSteps = (kept: Kept): Pick<Ledger, "stepStarted" | "announceStep" | "ste
   }
 })
 
+const ofWebhooks = (kept: Kept): Pick<Ledger, "webhookAdded" | "webhookChanged" | "webhooks"> => ({
+  webhookAdded: (fields) => {
+    const entry = marked<OpenEntry<WebhookDelivery>>(kept.epoch, { ...fields })
+    keep(kept.lists.webhooks, entry)
+    return entry
+  },
+  webhookChanged: (entry) => {
+    if (!isCurrent(kept, entry)) return
+    const { attempts, executionId, id, status } = entry
+    tell(kept, { type: "WebhookChanged", delivery: id, executionId, status, attempts: attempts.length })
+  },
+  webhooks: () => copies(kept.lists.webhooks)
+})
+
 const totalsOf = ({ lists: { billed, counts }, open }: Kept): LedgerTotals => ({
   runsStarted: counts.runs,
   mostRunsAtOnce: counts.mostRunning,
@@ -278,12 +298,14 @@ export const make = (now: () => number): Ledger => {
     ...ofRequests(kept),
     ...ofRuns(kept),
     ...ofSteps(kept),
+    ...ofWebhooks(kept),
     totals: () => totalsOf(kept),
     snapshot: () => ({
       ...totalsOf(kept),
       runs: copies(kept.lists.runs),
       steps: copies(kept.lists.steps),
       requests: copies(kept.lists.requests.list),
+      webhooks: copies(kept.lists.webhooks),
       connections: copies([...kept.lists.closed, ...kept.open.values()].slice(-capacity))
     }),
     after: (id) => kept.moments.slice(Math.max(0, id - kept.lastId + kept.moments.length)),
