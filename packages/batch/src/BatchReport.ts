@@ -41,7 +41,7 @@ export const encodeRow: (row: RowResult) => string = RowLine.encodeRow
  *
  * Each field of a result object has a column, such as `result.score`, and so has each field of an input. A field that
  * is not text is JSON; null is empty. Any other result is in the column `result`: text unchanged, other values as JSON.
- * This also holds for batches with more than 100 different fields, and for fields that appear only in the second pass.
+ * This also applies to batches with more than 100 different fields, and for fields that appear only in the second pass.
  *
  * A spreadsheet reads a text as a formula if it begins with `=`, `+`, `-`, `@`, a tab or a line end. With `spreadsheet`
  * an apostrophe precedes such text in keys, results, inputs and messages. Default: false, values unchanged.

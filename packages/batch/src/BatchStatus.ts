@@ -197,6 +197,8 @@ export interface BatchStop {
     | "cancelled"
     | "killed"
   readonly message: string
+  /** The part of `message` that says what to do, for programs with words of their own. Absent without advice. */
+  readonly advice?: string
   /** The HTTP status of the refusal: 401 and 403 concern the key. Absent for any other reason. */
   readonly statusCode?: number
 }

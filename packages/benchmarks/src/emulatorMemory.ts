@@ -2,7 +2,7 @@
  * `npm run test:memory [-- --requests 200000] [--mix execute,poll] [--runs 5000]`
  *
  * Sends an emulator in a process of its own that many requests, of every kind by turns or of those of the mix, and fails
- * when its heap after all of them holds 20 MB more than after the first tenth.
+ * when its heap after all of them has 20 MB more than after the first tenth.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Schema } from "effect"

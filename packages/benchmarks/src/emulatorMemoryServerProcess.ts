@@ -1,5 +1,5 @@
 /**
- * The process behind `emulatorMemory.ts`: an emulator that says what its heap holds when it is asked.
+ * The process behind `emulatorMemory.ts`: an emulator that reports the size of its heap on request.
  */
 import { startEmulator } from "@effect-noukai/emulator"
 import { collectGarbage } from "./Memory.js"

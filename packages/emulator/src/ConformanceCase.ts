@@ -72,7 +72,7 @@ export interface ConformanceExchange {
    * The values to save for later requests: paths by name, such as `body.executionId` or `events.0.data.executionId`.
    */
   readonly save?: { readonly [name: string]: string }
-  /** Sends the request again until the expectation holds, at most `times` times, `everyMs` ms apart. */
+  /** Sends the request again until the expectation is met, at most `times` times, `everyMs` ms apart. */
   readonly retry?: { readonly times: number; readonly everyMs: number }
 }
 

@@ -293,7 +293,7 @@ export const make = <Case, A = unknown, E = never, R = never>(
   }, {
     needs: options?.needs,
     problem: typeof verdict === "function"
-      ? problemIn(options, makeNames)
+      ? options === undefined ? undefined : problemIn(options, makeNames)
       : `must have a function of the case and the run, not ${show(verdict)}`
   })
 

@@ -21,7 +21,7 @@ export const PendingTools = Schema.Struct({
   iterationsUsed: Schema.Number,
   /** The conversation inside the paused step; opaque, echoed verbatim. */
   toolCallMessages: Schema.Array(Schema.Unknown),
-  /** The calls that wait for a result; absent once `toolCallMessages` holds the results. */
+  /** The calls that wait for a result; absent once `toolCallMessages` has the results. */
   toolCalls: absentable(ToolCalls),
   /** The text of numbers in `toolCallMessages` that a JavaScript number cannot hold. Opaque. */
   digits: absentable(Schema.Unknown)
@@ -82,7 +82,7 @@ const flowCursorSchema = Schema.Struct({
 export interface FlowCursor extends Schema.Schema.Type<typeof flowCursorSchema> {}
 
 /**
- * The place of a streamed run. Indices are those of the whole flow. `outputs` holds the output of every completed step,
+ * The place of a streamed run. Indices are those of the whole flow. `outputs` has the output of every completed step,
  * as far as it is known; change one and go on from the cursor to run the rest of the flow with it.
  *
  * @example

@@ -80,7 +80,7 @@ export declare namespace JobService {
      * The session of the run is made of the key and looked up before anything is sent. A job that is found is given
      * (`reused: true`), also if it failed; with `rerunFailed` one that failed or was cancelled is followed by
      * another. Two of them are an `AmbiguousRunError`, a session that is gone is a `ResultNotStoredError` (`expired`),
-     * and a key of `executeOnce` is an `InvalidRequestError`. What holds of processes and of `settle` is said at
+     * and a key of `executeOnce` is an `InvalidRequestError`. The limits between processes, and `settle`, are described at
      * `FlowService.executeOnce`.
      *
      * @example

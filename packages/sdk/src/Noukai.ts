@@ -227,7 +227,7 @@ export const layerTest: (
 ) => Layer.Layer<FlowService.FlowService | NoukaiHttp.NoukaiHttp> = FlowService.layerTest
 
 /**
- * The services over a script: answers by operation, served in order. `ScriptedHttp` holds the requests. A call beyond
+ * The services over a script: answers by operation, served in order. `ScriptedHttp` has the requests. A call beyond
  * the script is a defect, since the test did not expect it. Answers are built with `@effect-noukai/report/testing`. Throws a
  * `TypeError` for an operation that does not exist.
  *

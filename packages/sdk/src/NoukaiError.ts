@@ -222,7 +222,7 @@ export class FlowExecutionError extends failure<FlowExecutionError>()("FlowExecu
 /**
  * No response, or one that broke off. With `sent: "unknown"` or `"yes"` a run may exist and may be billed, unless the
  * call only reads: then it is retryable, and starts nothing. The code `CLIENT_CLOSED` means that the layer was closed:
- * before the call (`sent: "no"`), or while it was in flight. `instanceof APIConnectionError` also holds for
+ * before the call (`sent: "no"`), or while it was in flight. `instanceof APIConnectionError` is also true for
  * `APITimeoutError`.
  *
  * @since 0.1.0
@@ -425,7 +425,7 @@ export class AmbiguousRunError extends failure<AmbiguousRunError>()("AmbiguousRu
 ]) {}
 
 /**
- * The replay has no recording for a call. `report` holds the call, the nearest recording and the differences.
+ * The replay has no recording for a call. `report` has the call, the nearest recording and the differences.
  *
  * @since 0.1.0
  * @category errors
@@ -675,7 +675,7 @@ export type NoukaiError =
 export const isNoukaiError = (u: unknown): u is NoukaiError => Predicate.hasProperty(u, TypeId)
 
 /**
- * `error instanceof NoukaiError` holds for every error of this package.
+ * `error instanceof NoukaiError` is true for every error of this package.
  *
  * @since 0.1.0
  * @category guards
@@ -693,7 +693,7 @@ export const NoukaiError: { [Symbol.hasInstance](u: unknown): u is NoukaiError }
 export const isReplayError = (u: unknown): u is ReplayError => isNoukaiError(u) && u._tag.startsWith("Replay")
 
 /**
- * `error instanceof ReplayError` holds for the eight replay errors.
+ * `error instanceof ReplayError` is true for the eight replay errors.
  *
  * @since 0.1.0
  * @category guards

@@ -79,7 +79,7 @@ const conditionOf = (filter: RunFilter): Matches | undefined => {
 }
 
 /**
- * Returns whether runs belong to the list of a filter. An empty condition always holds. Throws a `TypeError` for an unknown
+ * Returns whether runs belong to the list of a filter. An empty condition is always met. Throws a `TypeError` for an unknown
  * field.
  *
  * @since 0.1.0

@@ -281,7 +281,7 @@ export const StepDetail = Schema.Struct({
 export interface StepDetail extends Schema.Schema.Type<typeof StepDetail> {}
 
 /**
- * A run of the same flow with the same input, as text to copy. None of them holds a key.
+ * A run of the same flow with the same input, as text to copy. None of them contains a key.
  *
  * @since 0.1.0
  * @category models

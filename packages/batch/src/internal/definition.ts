@@ -77,7 +77,7 @@ export const make = (options: Options): Definition => {
   }
 }
 
-/** The highest limit of an input, in bytes: a text holds it though each of its bytes is escaped. */
+/** The highest limit of an input, in bytes: it fits into a text even if each of its bytes is escaped. */
 const mostInputBytes = 64 * 1024 * 1024
 
 const invalid = (method: string, field: string, reason: string) => new InvalidBatchError({ method, field, reason })

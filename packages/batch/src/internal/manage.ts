@@ -50,7 +50,8 @@ const statusName = (
 
 const killed: BatchStatus["stop"] = {
   reason: "killed",
-  message: "the process that ran it is gone: run it again to go on"
+  message: "the process that ran it is gone: run it again to go on",
+  advice: "run it again to go on"
 }
 
 export const statusOf = Effect.fnUntraced(function*(ledger: BatchStore["Type"], record: Batches.BatchRecord) {

@@ -142,9 +142,10 @@ const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.S
     }
   })
 
-const timedOut = (count: number): string =>
-  `${count === 1 ? "1 row" : `${count} rows`} timed out. Run the batch again to read their results, ` +
-  "with a longer rowTimeout to wait longer"
+const timedOut = (count: number): Batches.Stop => {
+  const advice = "Run the batch again to read their results, with a longer rowTimeout to wait longer"
+  return Batches.advising("timeout", `${count === 1 ? "1 row" : `${count} rows`} timed out. `, advice)
+}
 
 const unselected = (count: number): string =>
   `${count === 1 ? "1 row was" : `${count} rows were`} not selected: run the batch without \`select\` (--select)`
@@ -219,7 +220,7 @@ export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E
     if (Reading.unsettled(counts) === 0) {
       const now = yield* Clock.currentTimeMillis
       yield* counts.timedOut > 0
-        ? Batches.stopped(ledger, record.id, { reason: "timeout", message: timedOut(counts.timedOut) }, now)
+        ? Batches.stopped(ledger, record.id, timedOut(counts.timedOut), now)
         : counts.unselected > 0
         ? Batches.stopped(ledger, record.id, { reason: "unselected", message: unselected(counts.unselected) }, now)
         : Batches.ended(ledger, record.id, now)

@@ -23,7 +23,7 @@ const textOf = (calls: number): string =>
     }))
   ))
 
-/** Reads a cassette and makes every call that it holds, in another order than they are in the file. */
+/** Reads a cassette and makes every call in it, in another order than they are in the file. */
 const loadAndReplay = (text: string, calls: number) =>
   Effect.runPromise(
     Effect.flatMap(Cassette.decode(JSON.parse(text)), (cassette) =>

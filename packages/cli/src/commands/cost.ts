@@ -35,7 +35,7 @@ type Input = InputOf<typeof config>
 
 const concurrency = 4
 
-/** Amounts as JSON: the cost as text, which holds all its digits. */
+/** Amounts as JSON: the cost as text, with all its digits. */
 const withoutDecimal = <A extends { readonly cost: unknown }>({ cost: _, ...rest }: A) => rest
 
 const jsonOf = <A extends Totals>(totals: A) => ({

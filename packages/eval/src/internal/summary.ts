@@ -1,4 +1,4 @@
-/** The fold of the verdicts of cases into a report. It holds two numbers per case, and no outputs. */
+/** The fold of the verdicts of cases into a report. It keeps two numbers per case, and no outputs. */
 import { formatCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Record from "effect/Record"

@@ -11,7 +11,7 @@ import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { BatchStoreError } from "../../BatchError.js"
-import type { BatchRecord } from "../ledger/batches.js"
+import { advising, type BatchRecord } from "../ledger/batches.js"
 import type { Ledger } from "../ledger/ledger.js"
 import * as Limits from "../ledger/limits.js"
 import * as Rows from "../ledger/rows.js"
@@ -214,10 +214,8 @@ const poor = (driver: Driver): Effect.Effect<void, BatchStoreError> =>
     if (!left.isPending) return yield* over(driver)
     // rows in flight elsewhere may release part of their reservations
     if (left.isLive) return
-    yield* BatchDrive.stop(running, {
-      reason: "budget",
-      message: "the budget does not allow for another row; raise it and run the batch again"
-    })
+    const what = "the budget does not allow for another row; "
+    yield* BatchDrive.stop(running, advising("budget", what, "raise it and run the batch again"))
   })
 
 /** Ends the lanes after a claim that found no row, or counts the rows that are due later. */

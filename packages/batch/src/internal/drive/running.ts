@@ -227,7 +227,7 @@ export const pause = (running: BatchDrive, seconds: number | undefined): Effect.
     if (until <= running.pausedUntil) return Effect.void
     running.pausedUntil = until
     running.alarm.unsafeOpen()
-    // `Retry-After` holds for every process
+    // `Retry-After` applies to every process
     return seconds === undefined
       ? Effect.void
       : insisting(Batches.heldUntil(running.ledger, running.record.id, until))

@@ -34,10 +34,21 @@ export const rowError = (error: NoukaiError, executionIds?: ReadonlyArray<string
 
 const retryAfter = (error: NoukaiError): number | undefined => "retryAfter" in error ? error.retryAfter : undefined
 
-const stop = ({ message, statusCode }: NoukaiError, reason = message): Verdict => ({
+const stop = ({ message, statusCode }: NoukaiError, reason = message, advice?: string): Verdict => ({
   _tag: "stop",
-  stop: { reason: "refused", message: reason, ...(statusCode !== undefined && { statusCode }) }
+  stop: {
+    reason: "refused",
+    message: reason,
+    ...(advice !== undefined && { advice }),
+    ...(statusCode !== undefined && { statusCode })
+  }
 })
+
+/** The advice of a replay without a recording for a call, which its detail has behind the reason. */
+const adviceOf = (error: NoukaiError): string | undefined =>
+  error._tag === "ReplayMissError" && error.report !== undefined
+    ? error.detail?.slice(`${error.report.reason}; `.length)
+    : undefined
 
 /** The verdict on an error that stops or pauses all rows, in a request for the row of a key. */
 const ofAll = (error: NoukaiError, key: string): Verdict | undefined => {
@@ -53,7 +64,7 @@ const ofAll = (error: NoukaiError, key: string): Verdict | undefined => {
     case "ReplayLeftoverError":
     case "ReplayInvalidSessionError":
     case "ReplayNoSnapshotsError":
-      return stop(error, `the row ${JSON.stringify(key)} cannot go on: ${error.message}`)
+      return stop(error, `the row ${JSON.stringify(key)} cannot go on: ${error.message}`, adviceOf(error))
     // for one session alone, this would end its row
     case "ReplaySessionExpiredError":
     case "ResultNotStoredError":

@@ -49,6 +49,8 @@ export const Stop = Schema.Struct({
     "cancelled"
   ),
   message: Schema.String,
+  /** The part of the message that says what to do. */
+  advice: Schema.optionalWith(Schema.String, { exact: true }),
   statusCode: Schema.optionalWith(Schema.Number, { exact: true })
 })
 
@@ -176,9 +178,14 @@ export const definedAs = ({ sql }: Ledger, id: number, hash: string, now: number
 
 const cancellation = JSON.stringify({ reason: "cancelled", message: "it was cancelled" } satisfies Stop)
 
-const pausing = JSON.stringify(
-  { reason: "paused", message: "it is paused; resume it, and run it again" } satisfies Stop
-)
+/** A stop whose message ends with advice. */
+export const advising = (reason: Stop["reason"], what: string, advice: string): Stop => ({
+  reason,
+  message: what + advice,
+  advice
+})
+
+const pausing = JSON.stringify(advising("paused", "it is paused; ", "resume it, and run it again"))
 
 /**
  * Starts a batch. Returns nothing if the batch is paused, or was cancelled or planned with another flow since it `was`

@@ -84,7 +84,7 @@ export const targets = Effect.fnUntraced(function*({ sql }: Ledger, { flow, id, 
 export const unsettled = ({ intent, pending, submitted, uncertain, waiting }: Counts): number =>
   pending + waiting + intent + uncertain + submitted
 
-/** Counts the rows of a table that a condition holds for. */
+/** Counts the rows of a table that fit a condition. */
 const counted =
   (condition: (sql: SqlClient) => Statement.Fragment) => ({ sql }: Ledger): Effect.Effect<number, BatchStoreError> =>
     Effect.map(

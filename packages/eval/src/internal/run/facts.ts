@@ -1,6 +1,7 @@
 /** The facts of an eval run. Its batch keeps them as its note. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import type { LedgerError } from "@effect-noukai/batch/BatchError"
+import type { BatchStop } from "@effect-noukai/batch/BatchStatus"
 import type { BatchStore } from "@effect-noukai/batch/BatchStore"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -64,18 +65,24 @@ export const all = (name?: string): Effect.Effect<ReadonlyArray<Facts>, LedgerEr
       return found === undefined || (name !== undefined && found.eval !== name) ? [] : [found]
     }))
 
-/** Returns a message of a batch or of a cassette in the words of an eval. */
-const told = (message: string): string =>
-  message.replace("resume it, and run it again", "resume its batch, and resume the run")
-    .replace(/run (the batch|it) again/, "resume the run")
-    .replace("Run the batch again", "Resume the run")
-    .replace(/(delete the file or )?record with mode "all"([,;] [io][^;\n]*)?/, "run the eval with `record` (--record)")
+/** The advice of an eval whose batch has stopped, by the reason. */
+const advices: { readonly [reason in BatchStop["reason"]]?: string } = {
+  budget: "raise it and resume the run",
+  killed: "resume the run to go on",
+  paused: "resume its batch, and resume the run",
+  refused: "to record it, run the eval with `record` (--record)",
+  timeout: "Resume the run to read their results, with a longer rowTimeout to wait longer"
+}
+
+/** The message of a batch with the advice of an eval. */
+const told = ({ advice, message, reason }: BatchStop): string =>
+  advice === undefined ? message : message.replace(advice, () => advices[reason] ?? advice)
 
 /** Why a batch is not over; `undefined` if it is. */
 const stopOfBatch = (batch: string, what: string): Effect.Effect<string | undefined, LedgerError, BatchStore> =>
   Batch.status(batch).pipe(
     Effect.map(({ status, stop }) =>
-      status === "completed" ? undefined : `${what} are ${status}${stop === undefined ? "" : `: ${told(stop.message)}`}`
+      status === "completed" ? undefined : `${what} are ${status}${stop === undefined ? "" : `: ${told(stop)}`}`
     ),
     Effect.catchTag("BatchNotFoundError", () => Effect.succeed(`${what} did not begin`))
   )

@@ -154,7 +154,7 @@ export class Ledger implements Budget {
   }
 }
 
-/** The amount that one run holds in each of the budgets around it. */
+/** The amount that one run reserves in each of the budgets around it. */
 export class Hold {
   isSettled = false
   /** The part of the amount for which the budgets had room. */

@@ -115,7 +115,7 @@ const mapPiece = (piece: string, level: number, f: (value: unknown) => unknown):
 }
 
 /**
- * A text with every object and list mapped that it holds as JSON: as a whole, between words, and as JSON that was
+ * A text whose objects and lists of JSON are mapped: as a whole, between words, and as JSON that was
  * written into a string of such JSON. Other text, and unchanged JSON, stays to the letter. Numbers stay as
  * they were written: some are given as text that {@link digitsOfText} reads.
  */

@@ -120,7 +120,7 @@ export interface ReplayReport extends Schema.Schema.Type<typeof ReplayReport> {}
 /** The code of a miss whose recording ends before its run does. */
 export const unfinishedRun = "REPLAY_UNFINISHED_CLIENT"
 
-/** The code of the miss of a walked run that a recording holds as a run of `/execute`. */
+/** The code of the miss of a walked run that was recorded as a run of `/execute`. */
 export const recordedAsExecute = "RECORDED_AS_EXECUTE_CLIENT"
 
 /** The reason of a miss whose recording ends before its run does. */

@@ -209,7 +209,7 @@ export const events = (caller: Caller, endpoint: StreamEndpoint): Stream.Stream<
  */
 export type OnFrame = (name: string | undefined, data: string) => void
 
-/** A frame, or a line, is longer than the limit. The error holds nothing of the frame. */
+/** A frame, or a line, is longer than the limit. The error has no part of the frame. */
 export class FrameTooLarge extends Data.TaggedClass("FrameTooLarge")<{
   /** UTF-16 units */
   readonly limit: number

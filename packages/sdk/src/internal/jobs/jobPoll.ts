@@ -68,7 +68,7 @@ export interface JobCancelled extends PolledStatus {
 
 /**
  * A status that this version does not know; it is not the last one. Next to a result it is an `UnexpectedResponseError`
- * instead, which holds the result.
+ * instead, which has the result.
  */
 export interface JobUnknown extends PolledStatus {
   readonly status: "unknown"

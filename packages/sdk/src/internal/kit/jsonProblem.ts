@@ -33,7 +33,7 @@ const isError = (value: object): boolean =>
 
 const saysNothing = "must be JSON: an object of this kind has no JSON"
 
-/** The reason why a value is not JSON, if there is one. `path` then holds the keys to the wrong place. */
+/** The reason why a value is not JSON, if there is one. `path` then has the keys to the wrong place. */
 const reasonIn = (given: unknown, maxDepth: number, path: Array<string | number>): string | undefined => {
   const ofValue = (value: unknown, depth: number): string | undefined => {
     switch (typeof value) {

@@ -15,7 +15,7 @@ export interface RunOption {
   readonly isQueued?: true
   /** Whether each request of a run has it, so that a paused run keeps it. Default: only the first one has it. */
   readonly isRepeated?: true
-  /** Whether it holds text of users, which recordings redact. */
+  /** Whether it contains text of users, which recordings redact. */
   readonly isText?: true
   /** Whether its value is translated for the request, by `runFields` and its like. Default: it is sent as it is. */
   readonly isTranslated?: true

@@ -392,7 +392,7 @@ const pausedResult = <E, R>(run: Run<E, R>, state: PausedState, response: Operat
           const next: Run<never, never> = {
             ...run,
             answering: { _tag: "manual" },
-            // the caller holds each state that follows
+            // the caller has each state that follows
             onPause: undefined,
             progress: new CallProgress()
           }

@@ -67,7 +67,7 @@ const resume = <E, R>(
   // only a pause that is answered by hand is resumed, so there is no handler
   const manual: StreamSettings<never, never> = { ...settings, answering: { _tag: "manual" } }
   const origin: Origin = { cursor: answered, begun: true, mayBeOver: isOver(cursor) }
-  // the stream that paused may still be open, and holds no more of its budgets than it has cost
+  // the stream that paused may still be open, and reserves no more of its budgets than it has cost
   const settled = paused?.settle({ executionId: cursor.executionId, sent: "yes" }) ?? Effect.void
   return streamOf(Effect.zipRight(
     settled,

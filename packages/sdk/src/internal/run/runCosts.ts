@@ -1,5 +1,5 @@
 /**
- * The costs of one call of a run: its own limit, and what it holds of the budgets around it. Costs are read from the
+ * The costs of one call of a run: its own limit, and its reserve in the budgets around it. Costs are read from the
  * trace of the run, and only where there is a limit or a budget.
  */
 import * as Effect from "effect/Effect"
@@ -268,7 +268,7 @@ export class RunCosts {
   }
 
   /**
-   * Settles what the call holds of its budgets: by the trace of its run where the cost is known and final. Otherwise the
+   * Settles the reserve of the call: by the trace of its run where the cost is known and final. Otherwise the
    * reserve is kept, or the known part of the cost if that is larger.
    */
   settle({ error, executionId, sent }: CallEnd): Effect.Effect<void> {

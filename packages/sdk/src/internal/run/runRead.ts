@@ -203,7 +203,7 @@ export interface RunPage {
   readonly next: string | undefined
 }
 
-/** The pages of one list. It remembers the ids of its runs: a page that shifted holds some of them again. */
+/** The pages of one list. It remembers the ids of its runs: a page that shifted has some of them again. */
 export class RunPages {
   private readonly seen = new Set<string>()
   private cursor: string | undefined

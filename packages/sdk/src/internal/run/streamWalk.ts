@@ -39,7 +39,7 @@ type Continuation<E, R> =
   | { readonly _tag: "fail"; readonly error: E | CallError }
   | { readonly _tag: "done" }
 
-/** The end of a run comes apart from more events than these: Effect holds the last chunk of a stream for long. */
+/** The end of a run comes apart from more events than these: Effect keeps the last chunk of a stream for long. */
 const manyOutputs = 256
 
 const toOpen = { _tag: "open" } as const

@@ -200,7 +200,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       post(twoStep, { ...later, inputOverrides: { classify: { label: "complaint" } } }),
       stream(...labelled(shape, "complaint"))
     ),
-    // the override holds for that request alone
+    // the override applies to that request alone
     exchange(post(twoStep, later), stream(...labelled(shape, "order")))
   ]),
   ...inBothShapes("step: blockOverrides replace fields of a step", ["step blockOverrides"], (shape) => [
@@ -253,7 +253,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
         post(twoStep, { executionId: "{{executionId}}", stepIndex: 1, accumulatedOutputs: { classify: output } }),
         stream(...labelled(shape, label))
       ),
-      // the override holds for later requests too
+      // the override applies to later requests too
       exchange(
         post(twoStep, { executionId: "{{executionId}}", stepIndex: 1, accumulatedOutputs: {} }),
         stream(...labelled(shape, label))
