@@ -14,8 +14,8 @@ import type { AnyParameters, FlowRef } from "./Flow.js"
 import { withFiber } from "./internal/core/fiber.js"
 import { invalid, type RefusalFacts } from "./internal/core/makeError.js"
 import { monotonic, toMillis } from "./internal/core/time.js"
-import { Arrivals, callbackOf, type CallbackOption, callbackProblem } from "./internal/jobs/callback.js"
 import * as JobHandle from "./internal/jobs/jobHandle.js"
+import { Arrivals, callbackOf, type CallbackOption, callbackProblem } from "./internal/kit/callback.js"
 import type { QueuedOption } from "./internal/kit/runOptions.js"
 import { type HttpService, resolveFlow, totalTimeout } from "./internal/operations/operations.js"
 import type { SubmitJobRequest, SubmitJobResponse } from "./internal/operations/requests.js"
@@ -33,7 +33,7 @@ import type { CallError, InvalidRequestError, OnceError } from "./NoukaiError.js
 import { NoukaiHttp } from "./NoukaiHttp.js"
 import { spanNames } from "./Telemetry.js"
 
-export type { CallbackOption } from "./internal/jobs/callback.js"
+export type { CallbackOption } from "./internal/kit/callback.js"
 
 /**
  * The types of {@link JobService}.
@@ -255,7 +255,7 @@ const submitted = <B extends SubmitInput, More extends { readonly reused?: boole
             executionId,
             costs,
             graceEnds: now + submitGrace,
-            callback: callbackOf(arrivals, input.callback, request.callback)
+            callback: callbackOf(arrivals, input.callback, request.callback?.job)
           }
           return JobHandle.make(target, { flowId, blockCount, sessionId }, more)
         }

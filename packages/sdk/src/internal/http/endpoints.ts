@@ -8,12 +8,12 @@ import { withFiber } from "../core/fiber.js"
 import { maxDepth, nestsTooDeep } from "../core/json.js"
 import { noSession } from "../core/runProblem.js"
 import { deferred, readApart, toSource } from "../core/streamPull.js"
+import { jobKey } from "../kit/callback.js"
 import { type EndpointName, endpoints, restOf } from "../kit/endpoints.js"
 import type { Requests, Streams } from "../operations/operations.js"
 import type * as R from "../operations/requests.js"
 import { answeredOperations, readAttempt, readAttempts, readBody } from "../operations/requests.js"
 import { isSameSession, isSessionId, newSessionId, notSessionId } from "../operations/scope.js"
-import { uuidOf } from "../operations/sessionRun.js"
 import type { WireEvent } from "../operations/wireEvent.js"
 import * as Address from "../options/address.js"
 import type { RequestContext } from "../options/callOptions.js"
@@ -204,17 +204,6 @@ const isAbsence = ({ config: { isSessionNotFound } }: Caller, sessionId: string)
 /** The limit of a poll, which reads one row and so gets less time than a run. */
 const pollTimeout = Duration.seconds(30)
 
-/** The key of a job: made from its session, so that every process finds it, and random without one. */
-const jobKey = (sessionId: string | undefined): Effect.Effect<string> => {
-  const subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle
-  return sessionId === undefined || subtle === undefined
-    ? newSessionId
-    : Effect.map(
-      Effect.promise(() => subtle.digest("SHA-256", new TextEncoder().encode(`webhook of ${sessionId}`))),
-      (hash) => uuidOf(new Uint8Array(hash), 5)
-    )
-}
-
 /** The body of a submission with the address of its webhook, which has the key of the job. */
 const withCallback = <B extends object>(
   callback: R.CallbackRequest | undefined,
@@ -223,7 +212,8 @@ const withCallback = <B extends object>(
 ): Effect.Effect<B & { readonly callbackUrl?: string }> =>
   callback === undefined
     ? Effect.succeed(body)
-    : Effect.map(jobKey(sessionId), (job) => {
+    : Effect.gen(function*() {
+      const job = (sessionId && (yield* jobKey(sessionId))) || (yield* newSessionId)
       callback.job = job
       const url = new URL(callback.url)
       url.searchParams.set("job", job)

@@ -13,6 +13,7 @@ import { spanNames } from "../../Telemetry.js"
 import { known, newError, receivedAs } from "../core/makeError.js"
 import { limitOf, monotonic, pauseOf, timeLimit } from "../core/time.js"
 import { scheduleDriver } from "../http/retry.js"
+import { handleParts } from "../kit/callback.js"
 import { ofRead } from "../operations/operations.js"
 import * as CallOptions from "../options/callOptions.js"
 import * as Spans from "../telemetry/spans.js"
@@ -122,5 +123,5 @@ export const make = <More extends object>(
       )
     )
   }
-  return Object.defineProperty(handle, JobPoll.handleParts, { value: parts })
+  return Object.defineProperty(handle, handleParts, { value: parts })
 }

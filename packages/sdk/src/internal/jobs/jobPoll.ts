@@ -16,6 +16,7 @@ import { invalid, known, newError, readable } from "../core/makeError.js"
 import { isEndedStatus, isOfRun, otherRun, type ServerProblem, serverProblem } from "../core/runProblem.js"
 import { monotonic, type Pause, sleep } from "../core/time.js"
 import { pollDelay, scheduleDriver } from "../http/retry.js"
+import { handleParts, type JobCallback, waitsOf } from "../kit/callback.js"
 import { digitsAt, digitsIn, digitsOf, withDigits } from "../kit/plainJson.js"
 import { repeatability } from "../kit/repeatability.js"
 import { type HttpService, timedRead } from "../operations/operations.js"
@@ -25,7 +26,6 @@ import type { ReadOptions } from "../options/callOptions.js"
 import * as CallOptions from "../options/callOptions.js"
 import { decodeResult } from "../options/flowCodec.js"
 import type { RunCosts } from "../run/runCosts.js"
-import { type JobCallback, mostWithout, nudge } from "./callback.js"
 
 interface PolledStatus {
   readonly executionId: string
@@ -260,48 +260,25 @@ export const nextPoll = Effect.fnUntraced(function*<A>(
     : yield* failure
 })
 
-/** The first wait for a webhook before a poll in its place, and the longest, in milliseconds. */
-const shortest = 5000
-const longest = 60_000
-
-const withoutQuery = (url: string): string => url.replace(/\?.*/s, "")
-
-/**
- * The rules of polls that wait for the webhook of the job first. Without a schedule of the caller's, a poll in its place
- * comes after 5 seconds, then after twice as long, up to a minute. After a webhook that finds the job still running its
- * own rules are used, since the row of a job may lag behind.
- */
+/** The rules of polls that wait for the webhook of the job first, and poll in its place where the caller set no schedule. */
 export const awaitingNudge = <A>(
   rules: PollRules<A>,
   callback: JobCallback | undefined,
   hasSchedule: boolean
 ): PollRules<A> => {
-  if (callback === undefined || !callback.arrivals.areExpected) return rules
-  const { arrivals, url } = callback
-  let wait = shortest
-  let isNudged = false
-  const nudged = Effect.map(nudge(callback), () => {
-    isNudged = true
-    arrivals.came()
-    return true
-  })
+  const waits = waitsOf(callback)
+  if (waits === undefined) return rules
+  const next = () => hasSchedule ? undefined : waits.next()
   return {
     ...rules,
-    ...hasSchedule ? undefined : { first: wait },
-    poll: Effect.tap(rules.poll, (status) =>
-      isEnded(status) && !isNudged && arrivals.endedWithout()
-        ? Effect.logWarning(
-          `no webhook reaches ${
-            withoutQuery(url)
-          }: ${mostWithout} jobs have ended without one, so jobs are polled from now on`
-        )
-        : Effect.void),
+    ...known({ first: next() }),
+    poll: Effect.tap(rules.poll, (status) => isEnded(status) ? waits.ended : Effect.void),
     next: (status) =>
-      isNudged || hasSchedule ? rules.next(status) : Effect.sync(() => {
-        wait = Math.min(wait * 2, longest)
-        return wait
+      Effect.suspend(() => {
+        const wait = next()
+        return wait === undefined ? rules.next(status) : Effect.succeed(wait)
       }),
-    pause: (ms) => Effect.raceFirst(rules.pause(ms), nudged)
+    pause: (ms) => Effect.raceFirst(rules.pause(ms), waits.nudged)
   }
 }
 
@@ -349,8 +326,6 @@ export interface PollOptions {
   readonly retry?: ReadOptions["retry"]
 }
 
-export const handleParts: unique symbol = Symbol("@effect-noukai/sdk/handleParts")
-
 /** The operations of a handle that are not part of its interface. */
 export interface HandleParts {
   /** The sleep of its client. */
@@ -367,9 +342,6 @@ export interface Pollable<A> {
 
 /** The sleep of a handle's client. */
 export const pauseOfHandle = (job: Pollable<unknown>): Pause => job[handleParts]?.pause ?? sleep
-
-/** The webhook of a handle's job. */
-export const callbackOfHandle = (job: Pollable<unknown>): JobCallback | undefined => job[handleParts]?.callback
 
 export const isPollable = (job: unknown): boolean =>
   Predicate.isRecord(job) && Predicate.isFunction(job["poll"]) && typeof job["executionId"] === "string"

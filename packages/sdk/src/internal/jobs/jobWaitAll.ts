@@ -19,6 +19,7 @@ import { monotonic, timeLimit, toMillis } from "../core/time.js"
 import * as Limiter from "../http/limiter.js"
 import { type Rate, resolveRate } from "../http/limiter.js"
 import { pollDelay, scheduleDriver } from "../http/retry.js"
+import { callbackOfHandle } from "../kit/callback.js"
 import { clientClosed } from "../kit/repeatability.js"
 import * as CallOptions from "../options/callOptions.js"
 import * as JobPoll from "./jobPoll.js"
@@ -167,7 +168,7 @@ const waitFor = <J extends JobPoll.Pollable<A>, A, E>(wait: Wait<J, A, E>, job: 
     }
     const rules = wait.timeout === 0
       ? own
-      : JobPoll.awaitingNudge(own, JobPoll.callbackOfHandle(job), wait.schedule !== undefined)
+      : JobPoll.awaitingNudge(own, callbackOfHandle(job), wait.schedule !== undefined)
     let seen = yield* JobPoll.nextPoll(rules, undefined)
     while (wait.open.has(job.executionId)) {
       if (wait.timeout === 0) return

@@ -217,6 +217,14 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 /** Whether a value is a UUID, in any case: the id of a session, and of a run of today's server. */
 export const isUuid = (u: unknown): u is string => typeof u === "string" && uuid.test(u)
 
+/** The UUID of a version from its first 16 bytes. */
+export const uuidOf = (bytes: Uint8Array, version: 4 | 5): string => {
+  bytes[6] = (bytes[6]! & 0x0f) | (version << 4)
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
+    .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*/, "$1-$2-$3-$4-$5")
+}
+
 /** Whether a value names a version of a flow. 0 is the draft. */
 export const isVersion = (u: unknown): u is "production" | "draft" | number =>
   u === "production" || u === "draft" || (typeof u === "number" && Number.isSafeInteger(u) && u >= 0)

@@ -13,12 +13,11 @@ import { type InvalidRequestError, ReplayInvalidSessionError } from "../../Nouka
 import type { Budget } from "../core/cost.js"
 import { type AnyFiber, liveRandom, readFiber, withFiber } from "../core/fiber.js"
 import { invalid, newError, type RefusalFacts } from "../core/makeError.js"
-import { isUuid } from "../kit/names.js"
+import { isUuid, uuidOf } from "../kit/names.js"
 import * as Address from "../options/address.js"
 import type { FlowRef, FlowVersion } from "../options/address.js"
 import { isHeaderValue } from "../options/headers.js"
 import { type CallTarget, type HttpService, resolveCall } from "./operations.js"
-import { uuidOf } from "./sessionRun.js"
 
 /** The session of a call, and whether it is answered from a recording. */
 export interface Scope {

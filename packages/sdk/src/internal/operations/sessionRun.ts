@@ -172,11 +172,3 @@ export const runOf = (execution: SessionExecution): RunOfSession => {
     truncated: steps.filter(({ truncated }) => truncated).map(({ stepId }) => stepId)
   }
 }
-
-/** The UUID of a version from its first 16 bytes. */
-export const uuidOf = (bytes: Uint8Array, version: 4 | 5): string => {
-  bytes[6] = (bytes[6]! & 0x0f) | (version << 4)
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
-    .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*/, "$1-$2-$3-$4-$5")
-}
