@@ -7,6 +7,7 @@ import type { Evidence, Expected } from "@effect-noukai/report/Reconcile"
 import type { Flow, FlowService, InvalidRequestError, JobService, RunService, SessionService } from "@effect-noukai/sdk"
 import type { Attachment, Message, ParametersInput } from "@effect-noukai/sdk/Execution"
 import type { AnyParameters, FlowVersion } from "@effect-noukai/sdk/Flow"
+import type { CallbackOption } from "@effect-noukai/sdk/JobService"
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
@@ -159,6 +160,11 @@ interface Common<Row, RowI, P, A> {
  */
 export interface JobOptions<Row, RowI, P, A, I extends JobInput<P> = JobInput<P>> extends Common<Row, RowI, P, A> {
   readonly operation?: "jobs" | undefined
+  /**
+   * The webhook of every job, for which its row waits before it polls. It belongs to the definition: each process that runs
+   * rows needs it. Default: none, and rows are polled.
+   */
+  readonly callback?: CallbackOption | undefined
   /** The input of the run of a row. It must depend on the row alone: a key whose input changes is refused. */
   readonly input: (row: Row) => I
 }

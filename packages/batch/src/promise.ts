@@ -9,6 +9,8 @@ import { type FlowIdentifier, Noukai } from "@effect-noukai/promise/Noukai"
 import type { NoukaiOptions } from "@effect-noukai/promise/NoukaiOptions"
 import * as NoukaiPromise from "@effect-noukai/promise/NoukaiPromise"
 import type { FlowVersion } from "@effect-noukai/sdk/Flow"
+import type { CallbackOption } from "@effect-noukai/sdk/JobService"
+import { callbackNames } from "@effect-noukai/sdk/kit/callback"
 import type { Names } from "@effect-noukai/sdk/kit/names"
 import { layer as sessionLayer } from "@effect-noukai/sdk/SessionService"
 import * as Effect from "effect/Effect"
@@ -76,9 +78,12 @@ export type RowsOptions<Row> = {
 export type InputOptions<Row> = {
   /** Default: `"jobs"`. */
   readonly operation?: "jobs" | undefined
+  /** The webhook of every job, for which its row waits before it polls. Default: none, and rows are polled. */
+  readonly callback?: CallbackOption | undefined
   readonly input: (row: Row) => Batch.JobInput
 } | {
   readonly operation: "execute"
+  readonly callback?: undefined
   readonly input: (row: Row) => Batch.RequestInput
 }
 
@@ -170,6 +175,7 @@ const runBatchNames: Names<RunBatchOptions<unknown>> = {
   key: true,
   input: true,
   operation: true,
+  callback: callbackNames,
   target: true,
   maxInputBytes: true,
   signal: true,
@@ -219,9 +225,9 @@ function batchOf<Row>(
   options: RunBatchOptions<Row>,
   flow: { readonly org: string; readonly project: string; readonly slug: string }
 ) {
-  const { id, key, maxInputBytes, row, target, version } = options
+  const { callback, id, key, maxInputBytes, row, target, version } = options
   const ref = `${flow.org}/${flow.project}/${flow.slug}`
-  const common = { id, flow: ref, version, key, target, maxInputBytes, row: row && readBy(row) }
+  const common = { id, flow: ref, version, key, target, maxInputBytes, callback, row: row && readBy(row) }
   return options.operation === "execute"
     ? Batch.make({ ...common, operation: options.operation, input: options.input })
     : Batch.make({ ...common, operation: options.operation, input: options.input })

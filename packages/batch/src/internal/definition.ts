@@ -2,6 +2,7 @@
 import { Flow, NoukaiConfig } from "@effect-noukai/sdk"
 import type { ExecuteOptions } from "@effect-noukai/sdk/Execution"
 import type { AnyParameters, FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
+import { callbackNames, type CallbackOption, callbackProblem } from "@effect-noukai/sdk/kit/callback"
 import { isVersion, misnamed, type Names, type Problem } from "@effect-noukai/sdk/kit/names"
 import { withoutDigits } from "@effect-noukai/sdk/kit/plainJson"
 import { forNames, type QueuedOption, rowOptions, unqueuedFields } from "@effect-noukai/sdk/kit/runOptions"
@@ -34,6 +35,7 @@ interface Options {
   readonly target?: ((row: unknown) => RowTarget) | undefined
   readonly operation?: Operation | undefined
   readonly tools?: BatchTools | undefined
+  readonly callback?: CallbackOption | undefined
   readonly maxInputBytes?: number | undefined
   readonly note?: string | undefined
 }
@@ -95,6 +97,7 @@ const names: Names<Definition> = {
   target: true,
   operation: true,
   tools: true,
+  callback: callbackNames,
   maxInputBytes: true,
   note: true,
   recovery: true,
@@ -132,7 +135,7 @@ export const defined = (method: string, definition: Definition): Effect.Effect<D
   Effect.gen(function*() {
     yield* made(method, definition)
     yield* named(method, definition, names)
-    const { flow, id, maxInputBytes, note, operation, version } = definition
+    const { callback, flow, id, maxInputBytes, note, operation, version } = definition
     const wrongId = idProblem(id)
     if (wrongId !== undefined) return yield* invalid(method, "id", wrongId)
     for (const field of ["key", "input"] as const) {
@@ -143,6 +146,13 @@ export const defined = (method: string, definition: Definition): Effect.Effect<D
     }
     if (operation !== "jobs" && operation !== "execute") {
       return yield* invalid(method, "operation", "must be \"jobs\" or \"execute\"")
+    }
+    if (callback !== undefined) {
+      const wrong = callbackProblem("callback", callback)
+      if (wrong !== undefined) return yield* invalid(method, wrong.field, wrong.reason)
+      if (operation !== "jobs") {
+        return yield* invalid(method, "callback", "is for operation \"jobs\": no other has webhooks")
+      }
     }
     if (!isVersion(version)) {
       return yield* invalid(method, "version", "must be \"production\", \"draft\" or a version's number")

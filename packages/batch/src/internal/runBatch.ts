@@ -199,7 +199,7 @@ export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E
     }
     const record = started.value
     yield* Rows.resumed(ledger, record.id)
-    const part = yield* join(ledger, record, definition.tools)
+    const part = yield* join(ledger, record, definition)
 
     const stopping = Effect.gen(function*() {
       yield* part.stop

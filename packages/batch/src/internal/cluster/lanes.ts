@@ -64,7 +64,8 @@ export interface RunnerOptions extends ClusterOptions {
   readonly listenHost?: string | undefined
   /**
    * The batches of `operation: "execute"` whose tools run here. Rows of other such batches wait. Batches of jobs need
-   * no definition, because the ledger has their inputs. Default: none.
+   * no definition, because the ledger has their inputs; those with a `callback` have their webhooks here only if they are
+   * named. Default: none.
    */
   readonly batches?: ReadonlyArray<{ readonly [TypeId]: object; readonly id: string }> | undefined
 }

@@ -1,5 +1,6 @@
 /** The batches that a process takes part in because an engine hands it their lanes. */
 import type { FlowService, JobService, RunService, SessionService } from "@effect-noukai/sdk"
+import type { CallbackOption } from "@effect-noukai/sdk/JobService"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -40,15 +41,21 @@ export class BatchDriver
 /** The services that run rows, beside the ledger. */
 export type Clients = FlowService | JobService | RunService | SessionService
 
+/** The parts of a definition that the ledger does not have. */
+interface Defined {
+  readonly tools?: ExecuteRuns.BatchTools | undefined
+  readonly callback?: CallbackOption | undefined
+}
+
 /** Takes part in a batch, as an owner of its own. */
 export const join = (
   ledger: Ledger,
   record: Batches.BatchRecord,
-  tools: ExecuteRuns.BatchTools | undefined
+  { callback, tools }: Defined = {}
 ): Effect.Effect<Driver.Part, never, Clients | Scope.Scope> =>
   Effect.gen(function*() {
     const runs = record.operation === "jobs"
-      ? yield* JobRuns.make(record)
+      ? yield* JobRuns.make(record, callback)
       : yield* ExecuteRuns.make(ledger, record, tools)
     return yield* Driver.make(ledger, record, newOwner(), runs)
   })
@@ -60,7 +67,7 @@ class PartKey extends Data.Class<{ readonly batch: string; readonly generation: 
  * because requests of an earlier part may have left.
  */
 export const layer = (
-  definitionOf: (batch: string) => { readonly tools?: ExecuteRuns.BatchTools | undefined } | undefined
+  definitionOf: (batch: string) => Defined | undefined
 ): Layer.Layer<BatchDriver, never, BatchStore | Clients> =>
   Layer.scoped(
     BatchDriver,
@@ -82,7 +89,7 @@ export const layer = (
               detail: `this runner does not know the tools of ${name}: name the batch in its \`batches\``
             })
           }
-          return Option.some(yield* join(ledger, record, definition?.tools))
+          return Option.some(yield* join(ledger, record, definition))
         }, Effect.provide(clients))
       })
       return {

@@ -1,6 +1,15 @@
 /** Runs through the queue, which keeps results: after a crash, runs are found again with their results. */
 import { JobService, type NoukaiError, RunService, SessionService, type SubmitInput } from "@effect-noukai/sdk"
 import { type JobCancelled, type JobFailed, problemOf } from "@effect-noukai/sdk/Job"
+import {
+  Arrivals,
+  callbackOf,
+  callbackOfHandle,
+  type CallbackOption,
+  jobKey,
+  waitsOf
+} from "@effect-noukai/sdk/kit/callback"
+import { uuidOf } from "@effect-noukai/sdk/kit/names"
 import { digitsAt, digitsIn, digitsOf, digitsWithin, stringifyJson, withDigits } from "@effect-noukai/sdk/kit/plainJson"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Trace from "@effect-noukai/sdk/Trace"
@@ -53,11 +62,7 @@ export const rowSession = (
   attempt: number
 ): string => {
   const parts = JSON.stringify([name, flow, version, key, attempt])
-  const hex = hash("sha1", Buffer.concat([namespace, Buffer.from(parts)]))
-  const variant = (Number.parseInt(hex.slice(16, 18), 16) & 0x3f | 0x80).toString(16)
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(18, 20)}-${
-    hex.slice(20, 32)
-  }`
+  return uuidOf(hash("sha1", Buffer.concat([namespace, Buffer.from(parts)]), "buffer"), 5)
 }
 
 /** The flow and the version of the run of a row. */
@@ -175,12 +180,16 @@ export const lookUp = (
   )
 
 export const make = (
-  record: BatchRecord
+  record: BatchRecord,
+  callback: CallbackOption | undefined
 ): Effect.Effect<Runs, never, JobService | RunService | SessionService> =>
   Effect.gen(function*() {
     const jobs = yield* JobService
     const sessions = yield* SessionService
     const runs = yield* RunService
+    const arrivals = new Arrivals()
+    /** The runs of a replay: nothing sends their webhooks. */
+    const replayed = new Set<string>()
     const sessionOf = (row: Pick<LiveRow, "attempt" | "flow" | "key" | "version">) =>
       rowSession(targetOf(record, row), row.key, row.attempt)
     return {
@@ -207,13 +216,17 @@ export const make = (
           jobs.submit(flow, {
             ...runInput(input) as SubmitInput,
             version: versionOf(version),
+            callback,
             sessionId: sessionOf(row),
             retry: once,
             retryPost: false,
             timeout,
             connectTimeout
           }),
-          ({ executionId }) => ({ _tag: "submitted", executionId })
+          (job) => {
+            if (callbackOfHandle(job) === undefined) replayed.add(job.executionId)
+            return { _tag: "submitted", executionId: job.executionId }
+          }
         )
       },
       follow: (executionId, row) =>
@@ -245,6 +258,13 @@ export const make = (
                 return { _tag: "running", unknown: status.reported }
             }
           })),
+      ...callback?.nudges && {
+        waits: (executionId, row) =>
+          Effect.map(
+            jobKey(sessionOf(row)),
+            (key) => replayed.delete(executionId) ? undefined : waitsOf(callbackOf(arrivals, callback, key))
+          )
+      },
       measure: measuring(runs, record)
     }
   })

@@ -71,9 +71,11 @@ export const onFollow = (row: Row, executionId: string, since: number): Step =>
     const { live, running, runs } = row
     const found = yield* Effect.either(runs.follow(executionId, live))
     if (Either.isLeft(found)) return yield* report(row, rowError(found.left), executionId)
-    for (let [polls, failures] = [0, 0];; polls++) {
+    const waits = yield* runs.waits?.(executionId, live) ?? Effect.succeed(undefined)
+    for (let [polls, failures] = [0, 0];;) {
       const now = yield* Clock.currentTimeMillis
-      yield* untilPoll(running, Math.min(pollWait(polls), untilOver(row, now, since)))
+      const wait = waits?.next() ?? pollWait(polls++)
+      yield* untilPoll(running, Math.min(wait, untilOver(row, now, since)), waits?.nudged)
       const polled = yield* Effect.either(found.right)
       if (Either.isLeft(polled)) {
         const next = yield* afterFailure(row, executionId, polled.left, failures++, now)
@@ -84,7 +86,10 @@ export const onFollow = (row: Row, executionId: string, since: number): Step =>
       const status = polled.right
       const then = yield* Clock.currentTimeMillis
       succeeded(running, then)
-      if (status._tag === "ended") return { _tag: "ended", settled: status.settled } as const
+      if (status._tag === "ended") {
+        if (waits !== undefined) yield* waits.ended
+        return { _tag: "ended", settled: status.settled } as const
+      }
       const isRunning = status._tag === "running"
       if (isRunning && status.unknown !== undefined) yield* unknownStatus(running, status.unknown, executionId)
       const isLate = isRunning

@@ -206,14 +206,19 @@ export const succeeded = (running: BatchDrive, now: number): void => {
   running.succeededAt = now
 }
 
-/** Waits before a poll, and until the server accepts polls again. */
-export const untilPoll = (running: BatchDrive, millis: number): Effect.Effect<void> =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    Effect.zipRight(
-      Effect.sleep(millis + Math.max(0, running.pollsFrom - now)),
-      Effect.flatMap(Clock.currentTimeMillis, (then) =>
-        running.pollsFrom > then ? untilPoll(running, millis) : Effect.void)
-    ))
+/** Waits before a poll, unless it is nudged, and until the server accepts polls again. */
+export const untilPoll = (
+  running: BatchDrive,
+  millis: number,
+  nudged: Effect.Effect<boolean> = Effect.never
+): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const rest = Math.max(0, running.pollsFrom - (yield* Clock.currentTimeMillis))
+    const isNudged = yield* Effect.raceFirst(Effect.as(Effect.sleep(millis + rest), false), nudged)
+    if (running.pollsFrom > (yield* Clock.currentTimeMillis)) {
+      yield* untilPoll(running, isNudged ? shortestWait : millis, nudged)
+    }
+  })
 
 /** Pauses sending in all slots: for the time of `Retry-After`, or for a backoff that grows with the failures. */
 export const pause = (running: BatchDrive, seconds: number | undefined): Effect.Effect<void, BatchStoreError> =>

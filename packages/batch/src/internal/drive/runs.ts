@@ -1,5 +1,6 @@
 /** How the runs of a batch are begun, found and followed: through the queue, or in requests. */
 import type { NoukaiError } from "@effect-noukai/sdk"
+import type { Waits } from "@effect-noukai/sdk/kit/callback"
 import { digitsAt, digitsWithin, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import type { RunCost } from "@effect-noukai/sdk/Trace"
 import type * as Duration from "effect/Duration"
@@ -55,6 +56,8 @@ export interface Runs {
     executionId: string,
     row: LiveRow
   ) => Effect.Effect<Effect.Effect<PollResult, NoukaiError>, NoukaiError>
+  /** The waits for the webhook of a run that was begun. Absent: the runs of the batch have none. */
+  readonly waits?: (executionId: string, row: LiveRow) => Effect.Effect<Waits | undefined>
   /** The cost, time and tokens of a run that ended, and the outputs of its steps that are kept. */
   readonly measure: (executionId: string, row: LiveRow) => Effect.Effect<RunMeasure, NoukaiError>
 }
