@@ -122,7 +122,7 @@ export const stage = () => {
 }
 
 /** The groups of the guides, in the order of their README: its headings, and the links of its tables and lists. */
-export const guides = () => {
+const groupsOfGuides = () => {
   const groups = []
   for (const line of read("docs/guides/README.md").split("\n")) {
     const [, heading] = /^## (.*)$/.exec(line) ?? []
@@ -135,6 +135,20 @@ export const guides = () => {
       /^\d+\. \[([^\]]+)\]\(\.\.\/\.\.\/packages\/(\w+)\/README\.md#([\w-]+)\)/.exec(line) ?? []
     if (first !== undefined) groups.at(-1)?.items.push({ text: first, link: `/packages/${manual}#${section}` })
   }
-  // the paths are on the page of all guides: here each guide stands once
-  return groups.filter(({ items, text }) => items.length > 0 && !text.startsWith("With "))
+  return groups.filter(({ items }) => items.length > 0)
+}
+
+const isPath = ({ text }) => text.startsWith("With ")
+
+/** The groups of the sidebar. The paths are on the page of all guides: here each guide stands once. */
+export const guides = () => groupsOfGuides().filter((group) => !isPath(group))
+
+/** Returns the pages before and after a page on the first path that it is on. Pages without a path follow the sidebar. */
+export const neighbours = (page) => {
+  const link = `/${page.replace(/\.md$/, "")}`
+  for (const { items } of groupsOfGuides().filter(isPath)) {
+    const at = items.findIndex((item) => item.link.split("#")[0] === link)
+    if (at >= 0) return { prev: items[at - 1], next: items[at + 1] }
+  }
+  return {}
 }

@@ -9,7 +9,7 @@ import { current } from "../../scripts/version.mjs"
 import { root } from "../../scripts/workspace.mjs"
 import { grouped } from "../groups.mjs"
 import { searchOptions } from "../search.mjs"
-import { guides, pages } from "../stage.mjs"
+import { guides, neighbours, pages } from "../stage.mjs"
 
 /** The pages of the reference by package and group, from the list that typedoc writes. */
 const reference = () => {
@@ -121,6 +121,9 @@ export default defineConfig({
     const { source } = page.frontmatter
     if (source === undefined) page.frontmatter.editLink = false
     else page.lastUpdated = changedAt(source)
+    const { next, prev } = neighbours(page.relativePath)
+    if (next !== undefined) page.frontmatter.next = next
+    if (prev !== undefined) page.frontmatter.prev = prev
   },
   transformHead: ({ description, pageData, title }) => {
     const url = addressOf(pageData.relativePath)
