@@ -20,7 +20,7 @@ const expected = [
     deploy: "deploy",
     kubernetes: "deploy",
     lambda: "deploy",
-    webhook: "jobs",
+    webhook: "webhooks",
     react: "servers",
     "getting started": "first-hour",
     logging: "observability",
