@@ -76,12 +76,10 @@ const started = async (
   return lines
 }
 
-const program = (name: string) => fileURLToPath(new URL(`../webhooks/${name}`, import.meta.url))
-
 it("the program with Effect polls its job once", async () => {
   const port = await freePort()
   const world = await delivering(port)
-  const lines = await started(world, port, program("server.ts"))
+  const lines = await started(world, port, fileURLToPath(new URL("../webhooks/server.ts", import.meta.url)))
   const response = await fetch(`http://127.0.0.1:${port}/`)
   assert.deepStrictEqual(await response.json(), { text: "About your order: The cat sat." })
   assert.strictEqual(world.polls(), 1)
@@ -92,7 +90,9 @@ it("the program with Effect polls its job once", async () => {
 it("the program with Promises polls its job once", async () => {
   const port = await freePort()
   const world = await delivering(port)
-  const listen = `import { app } from ${JSON.stringify(program("express.ts"))}
+  const listen = `import { app } from ${
+    JSON.stringify(fileURLToPath(new URL("../webhooks/express.ts", import.meta.url)))
+  }
     app.listen(${port}, "127.0.0.1", () => console.log("listens"))`
   await started(world, port, "--input-type=module", "--eval", listen)
   const response = await fetch(`http://127.0.0.1:${port}/`)
