@@ -43,7 +43,7 @@ export const callbackProblem = (path: string, value: unknown): Problem | undefin
 }
 
 /**
- * The key of the job of a session, which every process finds. Whoever reads the logs of the handler cannot learn the session from it from
+ * The key of the job of a session, which every process finds. Readers of the handler's logs cannot tell the session from
  * it. `undefined` where the platform makes no hashes.
  */
 export const jobKey = (sessionId: string): Effect.Effect<string | undefined> => {
