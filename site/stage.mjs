@@ -143,12 +143,12 @@ const isPath = ({ text }) => text.startsWith("With ")
 /** The groups of the sidebar. The paths are on the page of all guides: here each guide stands once. */
 export const guides = () => groupsOfGuides().filter((group) => !isPath(group))
 
-/** Returns the pages before and after a page on the first path that it is on. Pages without a path follow the sidebar. */
+/** Returns the pages before and after a page on the first path that it is on; `false`: none. Other pages follow the sidebar. */
 export const neighbours = (page) => {
   const link = `/${page.replace(/\.md$/, "")}`
   for (const { items } of groupsOfGuides().filter(isPath)) {
     const at = items.findIndex((item) => item.link.split("#")[0] === link)
-    if (at >= 0) return { prev: items[at - 1], next: items[at + 1] }
+    if (at >= 0) return { prev: items[at - 1] ?? false, next: items[at + 1] }
   }
   return {}
 }
