@@ -317,8 +317,8 @@ describe("noukai eval run", () => {
     Effect.gen(function*() {
       const judge = "  polite: { judge: acme/test/judge, input: { message: x } }\n"
       const options = yield* evaluation(definition(`${judge}${allowed}`))
-      const { code, stdout } = yield* noukai(call("run"), options)
-      assert.strictEqual(code, 4)
+      const { code, stdout, stderr } = yield* noukai(call("run"), options)
+      assert.strictEqual(code, 4, stderr)
       assert.include(stdout, "on holiday")
       assert.strictEqual((yield* noukai(call("report", "--allow-errors", "4", "--quiet"), options)).code, 0)
       const limited = yield* evaluation()

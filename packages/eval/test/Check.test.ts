@@ -386,6 +386,19 @@ describe("an argument that a check cannot use", () => {
     for (const [check, problem] of wrong) assert.include(check.problem ?? "nothing", problem, check.definition)
   })
 
+  it("is not looked for in options that are left out", () => {
+    const made = [
+      Check.make(() => true),
+      Check.equals(1),
+      Check.contains("a"),
+      Check.matches("a"),
+      Check.schema(Schema.String),
+      Check.calls("a"),
+      Check.judge("acme/test/judge", { input: () => ({}) })
+    ]
+    assert.deepStrictEqual(made.map(({ problem }) => problem), made.map(() => undefined))
+  })
+
   it("is refused as a version of a judge, with null among them", () => {
     assert.strictEqual(Check.judge("a/b/c", { input, version: null as never }).judge?.version, null)
     assert.strictEqual(Check.judge("a/b/c", { input }).judge?.version, "production")

@@ -264,6 +264,9 @@ describe("the report", () => {
     assert.strictEqual(report.errors, 1)
     assert.strictEqual(report.gate, "incomplete")
     assert.strictEqual(report.sentence, "incomplete: 1 verdict of checks on cases is an error")
+    // a regression beside the error fails the gate
+    const both = reportOf([...cases, [{ one: "f" }, { one: "p" }]])
+    assert.deepStrictEqual([both.errors, both.gate], [1, "failed"])
     assert.strictEqual(reportOf(cases, { allowErrors: 1 }).gate, "passed")
     assert.strictEqual(reportOf(cases, { allowErrors: 1, stop: "the budget is used up" }).gate, "incomplete")
   })
