@@ -283,9 +283,7 @@ export const runBatch: <Row>(options: RunBatchOptions<Row>) => Promise<BatchSumm
   const { ledger, onProgress, signal } = options
   if (typeof ledger !== "string" || ledger === "") throw invalid("ledger", "must be the path of a file")
   const source = sourceOf(options.source)
-  const { apiKey, dispatcher, env, fetch, logPayloads, maxRetries, onLog, org, port, project, timeout } = options
-  const client = { apiKey, env, port, org, project, timeout, maxRetries, onLog, logPayloads, dispatcher, fetch }
-  await using noukai = new Noukai(client)
+  await using noukai = new Noukai(Struct.pick(options, ...Struct.keys(clientNames)))
   const batch = batchOf(options, noukai.flow(options.flow))
   const running = Batch.run(batch, source, Struct.pick(options, ...Struct.keys(runNames)))
   const told = onProgress === undefined ? running : Effect.suspend(() => {

@@ -228,16 +228,9 @@ export const resultsOf = Effect.fnUntraced(function*(batch: Definition | string,
 })
 
 /** The first option of a page that is not a whole number in its range. */
-const misnumbered = ({ after, before, limit, numbers }: PageOptions): string | undefined =>
-  after !== undefined && !isCount(after, 0)
-    ? "after"
-    : before !== undefined && !isCount(before, 0)
-    ? "before"
-    : limit !== undefined && !isCount(limit, 0)
-    ? "limit"
-    : numbers !== undefined && !(Array.isArray(numbers) && numbers.every((no) => isCount(no, 0)))
-    ? "numbers"
-    : undefined
+const misnumbered = ({ numbers, ...counts }: PageOptions): string | undefined =>
+  (["after", "before", "limit"] as const).find((name) => !isCount(counts[name] ?? 0, 0)) ??
+    (numbers === undefined || (Array.isArray(numbers) && numbers.every((no) => isCount(no, 0))) ? undefined : "numbers")
 
 export const page = (batch: string, options: PageOptions = {}) =>
   named("Batch.page", options, pageNames).pipe(
