@@ -170,6 +170,67 @@ describe.concurrent("the requests of noukai dev", () => {
     }))
 })
 
+describe.concurrent("noukai dev --webhooks-allow", () => {
+  const submitted = `"${process.execPath}" -e '
+    const { createServer } = require("node:http")
+    const { NOUKAI_PORT, NOUKAI_API_KEY, NOUKAI_WEBHOOK_SECRET } = process.env
+    const server = createServer((request, response) => {
+      let body = ""
+      request.on("data", (text) => body += text).on("end", () => {
+        response.writeHead(204).end()
+        const { createHmac } = require("node:crypto")
+        const [, t, v1] = /^t=(\\d+),v1=(.*)$/.exec(request.headers["x-noukai-signature"])
+        const own = createHmac("sha256", NOUKAI_WEBHOOK_SECRET).update(t + "." + body).digest("hex")
+        console.log(request.url, own === v1, NOUKAI_WEBHOOK_SECRET.length)
+        server.close()
+      })
+    }).listen(process.env.HOOK_PORT, "127.0.0.1", () =>
+      fetch("http://127.0.0.1:" + NOUKAI_PORT + "/api/v1/seq/noukai/samples/hello-world/jobs", {
+        method: "POST",
+        headers: { authorization: "Bearer " + NOUKAI_API_KEY },
+        body: JSON.stringify({ message: "hi", callbackUrl: "http://127.0.0.1:" + process.env.HOOK_PORT + "/hooks" })
+      }))'`
+
+  it.live("sends webhooks to the address, signed by a secret that it makes or takes", () =>
+    Effect.gen(function*() {
+      const secret = "whsec_given_0123456789abcdef0123456789"
+      for (
+        const [port, given, length] of [["18787", {}, 54], ["18788", { NOUKAI_WEBHOOK_SECRET: secret }, 38]] as const
+      ) {
+        const env = { HOOK_PORT: port, ...given }
+        const flags = ["--webhooks-allow", "http://127.0.0.1:1", "--webhooks-allow", `http://127.0.0.1:${port}`]
+        const { code, stderr, stdout } = yield* spawned(["dev", "--port", "0", ...flags, "--exec", submitted], { env })
+        assert.deepStrictEqual([code, stdout], [0, `/hooks true ${length}\n`], stderr)
+        assert.notInclude(stderr, "whsec_")
+      }
+    }))
+
+  it.scopedLive("prints the secret as the key, and only with the flag", () =>
+    Effect.gen(function*() {
+      for (const [flags, shown] of [[["--webhooks-allow=http://[::1]:8787"], true], [[], false]] as const) {
+        const command = yield* started(["dev", "--port", "0", "--no-studio", ...flags])
+        let output = ""
+        command.child.stdout!.on("data", (text: string) => {
+          output += text
+        })
+        yield* command.awaitOutput(/Flows:\n/)
+        command.child.kill("SIGINT")
+        yield* command.ended
+        assert.match(output, /export NOUKAI_API_KEY=/)
+        assert.strictEqual(/\n {2}export NOUKAI_WEBHOOK_SECRET=whsec_[\da-f]{48}\n/.test(output), shown)
+      }
+    }))
+
+  it.live("refuses what is no address of this machine", () =>
+    Effect.gen(function*() {
+      for (const origin of ["http://localhost:8787", "http://127.0.0.1", "https://me.example:443"]) {
+        const { code, stderr } = yield* noukai(["dev", "--port", "0", `--webhooks-allow=${origin}`])
+        assert.strictEqual(code, 2)
+        assert.match(stderr, /^noukai: --webhooks-allow must /)
+      }
+    }))
+})
+
 describe.concurrent("noukai dev --exec", () => {
   it.live("ends with the code of the command, or that of its signal", () =>
     Effect.gen(function*() {

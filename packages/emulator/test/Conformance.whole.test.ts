@@ -137,6 +137,9 @@ const rows: { readonly [section: string]: ReadonlyArray<string> } = {
     "python",
     "python later"
   ],
+  webhooks: [
+    "deliveries"
+  ],
   "order-of-events": [
     "first call",
     "step_input",

@@ -134,6 +134,47 @@ export const EmulatorRequestDetail = Schema.Struct({
 export interface EmulatorRequestDetail extends Schema.Schema.Type<typeof EmulatorRequestDetail> {}
 
 /**
+ * The webhook of a job that has ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const EmulatorWebhook = Schema.Struct({
+  id: Schema.String,
+  event: Schema.String,
+  executionId: Schema.String,
+  flow: Schema.String,
+  url: Schema.String,
+  /** `pending`, `delivered`, `dead`, `failed_permanent` or `not_sent`. */
+  status: Schema.String,
+  fault: Schema.optional(Schema.String),
+  attempts: Schema.Array(Schema.Struct({
+    at: Schema.Number,
+    ms: Schema.Number,
+    status: Schema.optional(Schema.Number),
+    error: Schema.optional(Schema.String)
+  }))
+})
+
+/** @since 0.1.0 */
+export interface EmulatorWebhook extends Schema.Schema.Type<typeof EmulatorWebhook> {}
+
+/**
+ * The newest webhooks, newest first.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const EmulatorWebhookPage = Schema.Struct({
+  webhooks: Schema.Array(EmulatorWebhook),
+  /** The number of webhooks that the ledger keeps. */
+  total: Schema.Number
+})
+
+/** @since 0.1.0 */
+export interface EmulatorWebhookPage extends Schema.Schema.Type<typeof EmulatorWebhookPage> {}
+
+/**
  * The faults are not valid. Nothing was changed.
  *
  * @since 0.1.0
@@ -170,6 +211,12 @@ export const emulatorGroup = HttpApiGroup.make("emulator")
     HttpApiEndpoint.get("request", "/emulator/request")
       .setUrlParams(Schema.Struct({ id: Schema.String }))
       .addSuccess(EmulatorRequestDetail)
+  )
+  .add(
+    HttpApiEndpoint.get("webhooks", "/emulator/webhooks")
+      /** Default: 50, the most: 500. */
+      .setUrlParams(Schema.Struct({ limit: Schema.optional(Index) }))
+      .addSuccess(EmulatorWebhookPage)
   )
   /** Replaces the faults that the studio switched on. */
   .add(

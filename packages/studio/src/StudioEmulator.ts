@@ -11,6 +11,7 @@ import type {
   EmulatorRequestDetail,
   EmulatorRequestPage,
   EmulatorState,
+  EmulatorWebhookPage,
   FaultSwitch,
   InvalidFaults
 } from "./EmulatorApi.js"
@@ -39,6 +40,8 @@ export declare namespace StudioEmulator {
       page: { readonly offset: number; readonly limit: number }
     ) => Effect.Effect<EmulatorRequestPage>
     readonly request: (id: string) => Effect.Effect<EmulatorRequestDetail, NotFound>
+    /** The newest webhooks of jobs, newest first. */
+    readonly webhooks: (limit: number) => Effect.Effect<EmulatorWebhookPage>
     /** Replaces the faults that the studio switched on. Those of files and programs stay. */
     readonly switchOn: (faults: FaultSwitch) => Effect.Effect<EmulatorState, InvalidFaults>
     /** Removes the faults that the studio switched on. */

@@ -3,12 +3,13 @@ import {
   EmulatorRequestDetail,
   EmulatorRequestPage,
   EmulatorState,
+  EmulatorWebhookPage,
   type FaultSwitch
 } from "@effect-noukai/studio/EmulatorApi"
 import { Source, type StepDetail } from "@effect-noukai/studio/RunsApi"
 import * as Studio from "@effect-noukai/studio/Studio"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Schema, Stream } from "effect"
+import { Effect, Exit, Redacted, Schema, Stream } from "effect"
 import { open, type Page, send } from "./support/client.js"
 import { hello, start } from "./support/emulated.js"
 import * as Scripted from "./support/scripted.js"
@@ -34,6 +35,7 @@ describe("a studio without an emulator", () => {
       const answers = [
         yield* page.get("/api/emulator"),
         yield* page.get("/api/emulator/watch"),
+        yield* page.get("/api/emulator/webhooks"),
         yield* page.change("PUT", faults, dice),
         yield* page.change("DELETE", faults)
       ]
@@ -41,6 +43,50 @@ describe("a studio without an emulator", () => {
         assert.strictEqual(status, 404)
         assert.include(text, "`noukai dev`")
       }
+    }))
+})
+
+describe("the webhooks of an emulator", () => {
+  it.scopedLive("are listed, the newest first, without the secret and without a request in the ledger", () =>
+    Effect.gen(function*() {
+      const secret = "whsec_planted_0123456789abcdef"
+      const { emulator, page } = yield* start({ webhooks: { secret } })
+      const submit = (callbackUrl: string) =>
+        Effect.promise(() =>
+          fetch(`${emulator.baseUrl}/seq/${hello}/jobs`, {
+            method: "POST",
+            headers: { authorization: `Bearer ${Redacted.value(emulator.apiKey)}` },
+            body: JSON.stringify({ message: "hi", callbackUrl })
+          })
+        )
+      for (const host of ["one", "two", "three"]) {
+        yield* submit(`https://${host}.example/hooks?job=k&token=private`)
+        yield* emulator.awaitEvent((event) => event.type === "WebhookChanged" && event.status === "not_sent")
+      }
+      while ((yield* emulator.webhooks).length < 3) yield* Effect.sleep(1)
+      const { requestsReceived } = yield* emulator.totals
+      const shown = yield* read(page, "/api/emulator/webhooks", EmulatorWebhookPage)
+      assert.deepStrictEqual(shown, { webhooks: (yield* emulator.webhooks).toReversed(), total: 3 })
+      assert.include(shown.webhooks.map(({ url }) => url), "https://two.example/hooks?job=k")
+      const one = yield* read(page, "/api/emulator/webhooks?limit=1", EmulatorWebhookPage)
+      assert.deepStrictEqual(one, { webhooks: shown.webhooks.slice(0, 1), total: 3 })
+      for (const target of ["/api/emulator/webhooks", "/api/emulator", "/api/emulator/requests"]) {
+        assert.notInclude((yield* page.get(target)).text, "planted")
+      }
+      assert.strictEqual((yield* emulator.totals).requestsReceived, requestsReceived)
+    }))
+
+  it.scopedLive("take the faults that are switched on for them", () =>
+    Effect.gen(function*() {
+      const { page } = yield* start()
+      const rule = { faults: ["drop"], rate: 1, seed: 7, endpoint: "webhook" } as const
+      const { status, text } = yield* page.change("PUT", faults, rule)
+      assert.strictEqual(status, 200)
+      assert.include(text, "100 % of webhooks take drop, seed 7")
+      assert.include((yield* stateOf(page)).endpoints, "webhook")
+      const wrong = yield* page.change("PUT", faults, { ...rule, faults: ["503"] })
+      assert.strictEqual(wrong.status, 400)
+      assert.include(wrong.text, "is a fault of requests")
     }))
 })
 

@@ -10,12 +10,12 @@ import * as String_ from "effect/String"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { randomBytes, randomInt } from "node:crypto"
 import { constants } from "node:os"
-import { flag, oneOf, optional, whole } from "../arguments/flags.js"
+import { flag, oneOf, optional, repeated, whole } from "../arguments/flags.js"
 import * as Values from "../arguments/values.js"
 import { CommandError, failed, reported } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
 import { announced } from "../settings/devServers.js"
-import { environmentWith } from "../settings/environment.js"
+import { environmentWith, variable } from "../settings/environment.js"
 import { time } from "../terminal/amounts.js"
 import { hint } from "../terminal/shell.js"
 import { Terminal } from "../terminal/Terminal.js"
@@ -29,6 +29,7 @@ const config = {
     oneOf("capture", ["full", "redacted", "metadata_only", "off"], "Store payloads in this mode (full).")
   ),
   exec: optional("exec", "Run this command against the server; exit with its code."),
+  webhooksAllow: repeated("webhooks-allow", "Send webhooks to this origin: http://127.0.0.1:8787. Repeatable."),
   noStudio: flag("no-studio", "Serve no page that shows the runs."),
   ...ledgerFlags
 }
@@ -129,6 +130,10 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   // the port that the SDK uses by default
   const port = yield* Values.port("--port", input.port, standardPort)
   const nonce = randomBytes(32).toString("base64url")
+  const webhooks = {
+    allow: input.webhooksAllow,
+    secret: variable("NOUKAI_WEBHOOK_SECRET") ?? `whsec_${randomBytes(24).toString("hex")}`
+  }
   let studio: string | undefined
   const runSync = Runtime.runSync(yield* Effect.runtime())
   const emulator = yield* Emulator.make({
@@ -137,6 +142,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     seed: randomInt(2 ** 48 - 1),
     file: Option.getOrUndefined(input.flows),
     capture: Option.getOrUndefined(input.capture),
+    webhooks,
     nonce,
     // every user of this machine can ask for it, so that it has no token
     home: () => studio === undefined ? undefined : new URL("/", studio).href,
@@ -146,7 +152,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
       // a file may have several mistakes
       const [first = "", ...mistakes] = message.split("\n")
       return new CommandError({
-        message: first,
+        message: first.replace(/^webhooks\.allow\[\d+\]/, "--webhooks-allow"),
         ...reason === "PortInUse"
           ? { code: exitCodes.refused, advice: ["use another --port; 0 picks a free one"] }
           : { code: reason === "Listen" ? exitCodes.refused : exitCodes.usage, advice: mistakes.map(String_.trim) }
@@ -156,7 +162,8 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const environment: { readonly [name: string]: string } = {
     NOUKAI_ENV: "dev",
     ...emulator.port !== standardPort && { NOUKAI_PORT: String(emulator.port) },
-    NOUKAI_API_KEY: Redacted.value(emulator.apiKey)
+    NOUKAI_API_KEY: Redacted.value(emulator.apiKey),
+    ...webhooks.allow.length > 0 && { NOUKAI_WEBHOOK_SECRET: webhooks.secret }
   }
   // its programs would call another emulator, or none
   const portAdvice = emulator.port === standardPort

@@ -1,4 +1,4 @@
-/** The emulator: the requests that it received, its flows and credits, and its faults. */
+/** The emulator: the requests that it received, the webhooks of its jobs, its flows and credits, and its faults. */
 import { type ReactNode, useEffect, useRef, useState } from "react"
 import type { EmulatorRequest, EmulatorState, ReadError } from "./api.js"
 import "./emulator.css"
@@ -10,6 +10,7 @@ import { useKeys } from "./keys.js"
 import { Button, Fact, Failure, Icon, Link, Main, Shape, Text, Unknown, Wait } from "./parts.js"
 import { useRead, useStream, useWhenChanged } from "./reads.js"
 import { againRoute, type EmulatorRoute, emulatorTabs, runRoute, runsRoute } from "./route.js"
+import { Webhooks } from "./Webhooks.js"
 import { copy, get, navigate, set, useApp } from "./store.js"
 
 const pageSize = 50
@@ -297,7 +298,7 @@ const Flows = ({ emulator }: { readonly emulator: EmulatorState }): ReactNode =>
   )
 }
 
-const tabNames = { requests: "Requests", flows: "Flows and credits", faults: "Faults" } as const
+const tabNames = { requests: "Requests", webhooks: "Webhooks", flows: "Flows and credits", faults: "Faults" } as const
 
 const Body = ({ emulator, error, route }: {
   readonly emulator: EmulatorState
@@ -332,6 +333,8 @@ const Body = ({ emulator, error, route }: {
       </nav>
       {route.tab === "requests"
         ? <Requests emulator={emulator} route={route} />
+        : route.tab === "webhooks"
+        ? <Webhooks emulator={emulator} />
         : route.tab === "flows"
         ? <Flows emulator={emulator} />
         : <FaultsForm emulator={emulator} />}

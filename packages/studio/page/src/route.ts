@@ -151,7 +151,7 @@ export interface EmulatorRoute {
   readonly request: string | undefined
 }
 
-export const emulatorTabs = ["requests", "flows", "faults"] as const
+export const emulatorTabs = ["requests", "webhooks", "flows", "faults"] as const
 
 export type EmulatorTab = (typeof emulatorTabs)[number]
 

@@ -25,6 +25,7 @@ export const routes = {
   "emulator.watchEmulator": { method: "GET", path: "/api/emulator/watch" },
   "emulator.requests": { method: "GET", path: "/api/emulator/requests" },
   "emulator.request": { method: "GET", path: "/api/emulator/request" },
+  "emulator.webhooks": { method: "GET", path: "/api/emulator/webhooks" },
   "emulator.switchOn": { method: "PUT", path: "/api/emulator/faults" },
   "emulator.switchOff": { method: "DELETE", path: "/api/emulator/faults" },
   "compare.diff": { method: "GET", path: "/api/diff" },

@@ -30,6 +30,7 @@ export const emulator = HttpApiBuilder.group(StudioApi, "emulator", (handlers) =
     .handle("watchEmulator", noEmulator)
     .handle("requests", noEmulator)
     .handle("request", noEmulator)
+    .handle("webhooks", noEmulator)
     .handle("switchOn", noEmulator)
     .handle("switchOff", noEmulator))
 

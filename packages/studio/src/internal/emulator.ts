@@ -1,8 +1,7 @@
 /** The emulator of a studio: its state, the requests of its ledger, and its faults. */
 import type { RequestEntry } from "@effect-noukai/emulator/EmulatorLedger"
 import type { EmulatorService } from "@effect-noukai/emulator/EmulatorService"
-import type { FaultRule } from "@effect-noukai/emulator/Fault"
-import { endpointNames } from "@effect-noukai/sdk/kit/endpoints"
+import { faultEndpoints, type FaultRule } from "@effect-noukai/emulator/Fault"
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
@@ -28,8 +27,8 @@ const matches = (text: string) => {
 }
 
 const mistakeOf = ({ endpoint, flow }: FaultSwitch, flows: ReadonlyArray<string>): string | undefined => {
-  if (endpoint !== undefined && !endpointNames.some((one) => one === endpoint)) {
-    return `There is no endpoint ${JSON.stringify(endpoint)}. Use one of ${endpointNames.join(", ")}.`
+  if (endpoint !== undefined && !faultEndpoints.some((one) => one === endpoint)) {
+    return `There is no endpoint ${JSON.stringify(endpoint)}. Use one of ${faultEndpoints.join(", ")}.`
   }
   return flow === undefined || flows.includes(flow) ? undefined : `The emulator has no flow ${JSON.stringify(flow)}.`
 }
@@ -63,7 +62,7 @@ export const make = (
         },
         faults: rules.map((rule) => ({ rule: ruleText(rule), isOurs: ours.includes(rule) })),
         ...last !== undefined && { last },
-        endpoints: endpointNames,
+        endpoints: faultEndpoints,
         catalogue
       }
     })
@@ -91,6 +90,8 @@ export const make = (
             ? new NotFound({ message: `The ledger has no request ${id}. It keeps the newest 10,000.` })
             : Effect.succeed({ request: requestOf(entry), headers: entry.headers, body: entry.body })
         }),
+      webhooks: (limit) =>
+        Effect.map(emulator.webhooks, (all) => ({ webhooks: all.slice(-limit).toReversed(), total: all.length })),
       switchOn: Effect.fnUntraced(function*(wanted) {
         const { endpoint, faults, flow, rate, seed } = wanted
         const mistake = mistakeOf(wanted, yield* emulator.flows)

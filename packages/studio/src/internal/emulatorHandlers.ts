@@ -29,7 +29,10 @@ export const layer = (
         emulator.requests(text, { offset, limit: Math.min(limit, limits.most) }))
       .handle("request", ({ urlParams: { id } }) =>
         emulator.request(id))
+      .handle("webhooks", ({ urlParams: { limit = limits.standard } }) =>
+        emulator.webhooks(Math.max(1, Math.min(limit, limits.most))))
       .handle("switchOn", ({ payload }) =>
         emulator.switchOn(payload))
-      .handle("switchOff", () => emulator.switchOff))
+      .handle("switchOff", () =>
+        emulator.switchOff))
 }

@@ -3,14 +3,17 @@ import type { FaultRule } from "@effect-noukai/emulator/Fault"
 import type { EmulatorState } from "../EmulatorApi.js"
 
 const countOf = (rule: FaultRule): string => {
-  if (rule.match?.nth !== undefined) return `Request ${rule.match.nth}`
-  return "rate" in rule ? `${Number((100 * rule.rate).toPrecision(12))} % of requests` : "Requests"
+  const [one, many] = rule.match?.endpoint === "webhook" ? ["Webhook", "Webhooks"] : ["Request", "Requests"]
+  if (rule.match?.nth !== undefined) return `${one} ${rule.match.nth}`
+  return "rate" in rule ? `${Number((100 * rule.rate).toPrecision(12))} % of ${many.toLowerCase()}` : many
 }
 
 /** Returns a rule as a sentence without its point. */
 export const ruleText = (rule: FaultRule): string => {
   const { endpoint, flow, nth } = rule.match ?? {}
-  const which = `${endpoint === undefined ? "" : ` to ${endpoint}`}${flow === undefined ? "" : ` of ${flow}`}`
+  const which = `${endpoint === undefined || endpoint === "webhook" ? "" : ` to ${endpoint}`}${
+    flow === undefined ? "" : ` of ${flow}`
+  }`
   const faults = "rate" in rule
     ? `${rule.faults.join(" or ")}${rule.seed === undefined ? "" : `, seed ${rule.seed}`}`
     : `${rule.script.join(", then ")}${rule.repeat === true ? ", again and again" : ""}`
@@ -36,5 +39,12 @@ export const catalogue: EmulatorState["catalogue"] = [
   { fault: "html", effect: "answers 200 with a page; the flow has run" },
   { fault: "empty", effect: "answers 200 without a body; the flow has run" },
   { fault: "row:3000", effect: "hides a job from polls for 3 seconds" },
-  { fault: "cancel", effect: "cancels a job when it begins" }
+  { fault: "cancel", effect: "cancels a job when it begins" },
+  { fault: "late:5000", effect: "sends a webhook 5 seconds later; for webhooks alone" },
+  { fault: "twice", effect: "sends a webhook twice; for webhooks alone" },
+  { fault: "reorder", effect: "sends a webhook after the next one; for webhooks alone" },
+  { fault: "signature", effect: "signs a webhook with another secret; for webhooks alone" },
+  { fault: "old", effect: "signs a webhook as an hour ago; for webhooks alone" },
+  { fault: "changed", effect: "changes the bytes of a webhook after its signature; for webhooks alone" },
+  { fault: "drop", effect: "sends no webhook; for webhooks alone" }
 ]

@@ -1,4 +1,6 @@
 /** The emulator in a real browser. */
+import { once } from "node:events"
+import { createServer } from "node:http"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, expect, it } from "vitest"
 import * as ScriptedEmulator from "../support/scriptedEmulator.js"
@@ -51,6 +53,49 @@ it("shows the requests as they arrive, with their headers and bodies, without th
   await rows(page).getByRole("link").first().click()
   await page.locator(".panel .fact", { hasText: "Run" }).getByRole("link").last().click()
   await page.getByRole("tree", { name: "Steps" }).waitFor()
+})
+
+it("shows the webhooks of jobs as they are delivered, and leads to their runs", async () => {
+  const to = createServer((request, response) => {
+    request.resume().on("end", () => response.writeHead(request.url === "/wrong?job=k" ? 500 : 204).end())
+  }).listen(0, "127.0.0.1")
+  await once(to, "listening")
+  const address = to.address()
+  const origin = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`
+  const secret = "whsec_planted_0123456789abcdef"
+  try {
+    await using studio = disposable(
+      await startEmulatorStudio({ emulator: { webhooks: { allow: [origin], retries: [1, 1], secret } } })
+    )
+    await using opened = await openPage(browser, studio, "/emulator/webhooks")
+    const { page } = opened
+    await page.getByRole("heading", { name: "No webhooks yet" }).waitFor()
+    const submit = async (callbackUrl: string): Promise<void> => {
+      const { status } = await fetch(`${studio.baseUrl}/seq/noukai/samples/hello-world/jobs`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${studio.apiKey}` },
+        body: JSON.stringify({ message: "hi", callbackUrl })
+      })
+      assert.strictEqual(status, 202)
+    }
+    const row = (text: string) =>
+      page.getByRole("table", { name: "Webhooks, newest first" }).getByRole("row", { name: text })
+    await submit(`${origin}/right?job=k&token=hushed`)
+    await row("/right").getByText("delivered").waitFor()
+    assert.match(await row("/right").innerText(), /flow\.completed[^]*\/right\?job=k[^]*204/)
+    await submit(`${origin}/wrong?job=k`)
+    await row("/wrong").getByText("dead").waitFor()
+    expect(await row("/wrong").getByRole("listitem").count()).toBe(3)
+    await submit("https://me.example/hooks")
+    await row("me.example").getByText("not sent").waitFor()
+    for (const text of [await page.content(), await opened.received()]) {
+      for (const hidden of ["planted", "hushed"]) assert.notInclude(text, hidden)
+    }
+    await row("/right").getByRole("link").click()
+    await page.getByRole("tree", { name: "Steps" }).waitFor()
+  } finally {
+    to.close()
+  }
 })
 
 it("keys walk the requests, and pages lead to older ones", async () => {

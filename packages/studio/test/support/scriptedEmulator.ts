@@ -103,6 +103,7 @@ export const make = (requests: ReadonlyArray<EmulatorRequest> = requestsOf(120))
           body: JSON.stringify({ message: "The cat sat.", parameters: { grade: 3 } })
         })
       },
+      webhooks: () => Effect.succeed({ webhooks: [], total: 0 }),
       switchOn: (wanted) => {
         const wrong = wanted.faults.find((fault) => !/^[\w:]+$/.test(fault))
         if (wrong !== undefined) return new InvalidFaults({ message: `There is no fault ${wrong}.` })

@@ -67,6 +67,11 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     exchange(post(hello, { message: "hi", callbackUrl: "http://10.0.0.1" }), invalid("body", "callbackUrl")),
     exchange(post(hello, { message: "hi", callbackEvents: ["other"] }), invalid("body", "callbackEvents"))
   ]),
+  // a rotation would replace the secret of the server
+  made("webhooks: the deliveries of an organisation are listed for its keys alone", ["webhooks deliveries"], [
+    exchange(get("/organizations/noukai/webhooks/deliveries", { as: "noukai/samples" }), ok({})),
+    exchange(get("/organizations/noukai/webhooks/deliveries", { as: "acme/spelling" }), refusal(403, "FORBIDDEN"))
+  ]),
   made("versions: a job can run the draft; its poll has no version", ["versions jobs"], [
     exchange(post(fixture("versions/v0", "jobs"), {}), { status: 202 }, save),
     exchange(
