@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 import { isCount, isNegativeTime, misnamed, type Names, type Problem } from "@effect-noukai/sdk/kit/names"
+import { type Nudges, nudges as inProcess } from "@effect-noukai/sdk/Webhook"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import * as Config from "effect/Config"
@@ -14,8 +15,12 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
+import * as Runtime from "effect/Runtime"
 import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { BatchStoreError } from "./BatchError.js"
 import { BatchStore } from "./BatchStore.js"
 
@@ -133,3 +138,68 @@ export const layerConfig = (
   options: Config.Config.Wrap<Options>
 ): Layer.Layer<BatchStore | PgClient.PgClient | SqlClient, BatchStoreError | ConfigError> =>
   Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
+
+const channel = "noukai_batch_webhooks"
+
+/** What every process sends to the channel now and then, so that each of them knows that it still hears. */
+const beat = "-"
+
+/**
+ * Carries webhooks between all processes that use a database, by `NOTIFY`: the one that receives them, and those that wait
+ * for their jobs. Use it as `nudges` of a batch's `callback` in each process that runs rows, and its `onEvent` where
+ * webhooks arrive, with {@link client} or {@link layer}. It needs no table.
+ *
+ * It listens with a connection of its own until its scope ends, and again after that connection was lost. Webhooks of the
+ * meantime are lost: their jobs are polled. `onEvent` rejects while the database does not answer, so that the delivery is
+ * repeated.
+ *
+ * @example
+ * ```ts
+ * import { Batch } from "@effect-noukai/batch"
+ * import * as Postgres from "@effect-noukai/batch/postgres"
+ * import { Effect } from "effect"
+ *
+ * const grading = Effect.map(Postgres.nudges, (nudges) =>
+ *   Batch.make({
+ *     id: "grades-2026-11",
+ *     flow: "acme/spelling/grade-3",
+ *     callback: { url: "https://me.example/hooks/noukai", nudges },
+ *     key: (row: { readonly id: string; readonly text: string }) => row.id,
+ *     input: (row) => ({ message: row.text })
+ *   }))
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const nudges: Effect.Effect<Nudges, never, PgClient.PgClient | Scope.Scope> = Effect.gen(function*() {
+  const sql = yield* PgClient.PgClient
+  const run = Runtime.runPromise(yield* Effect.runtime())
+  const inbox = inProcess()
+  const send = (text: string) => sql`SELECT pg_notify(${channel}, ${text})`
+  const heard = yield* Queue.sliding<void>(1)
+  const listening = Stream.runForEach(sql.listen(channel), (job) =>
+    Effect.zipRight(
+      Queue.offer(heard, undefined),
+      Effect.promise(async () => job === beat ? undefined : inbox.onEvent({ job }))
+    ))
+  const lost = Effect.forever(Effect.timeoutFail(Queue.take(heard), {
+    duration: "15 seconds",
+    onTimeout: () => new BatchStoreError({ operation: "listened for webhooks", detail: "nothing was heard" })
+  }))
+  yield* Effect.forkScoped(Effect.forever(
+    Effect.zipRight(
+      // the end of a lost connection may take as long as its network wants
+      Effect.catchAllCause(
+        Effect.raceFirst(Effect.disconnect(listening), lost),
+        (cause) => Effect.logDebug("Listens for webhooks again", cause)
+      ),
+      Effect.sleep("1 second")
+    )
+  ))
+  yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.ignore(send(beat)), Effect.sleep("5 seconds"))))
+  return {
+    onEvent: ({ job }) => job === undefined ? undefined : run(Effect.asVoid(send(job))),
+    wait: inbox.wait
+  }
+})

@@ -30,7 +30,9 @@ const bodyOf = async (request: IncomingMessage): Promise<Buffer> => {
 /** Listens for the life of the scope. */
 export const receiver = (
   answer: Answer = () => 204,
-  host = "127.0.0.1"
+  host = "127.0.0.1",
+  /** Default: a free one. */
+  port = 0
 ): Effect.Effect<Receiver, never, Scope.Scope> =>
   Effect.gen(function*() {
     const received: Array<Received> = []
@@ -53,7 +55,7 @@ export const receiver = (
     server.on("connection", () => connections++)
     yield* Effect.acquireRelease(
       Effect.async<void>((resume) => {
-        server.listen(0, host, () => resume(Effect.void))
+        server.listen(port, host, () => resume(Effect.void))
       }),
       () =>
         Effect.async<void>((resume) => {
@@ -62,9 +64,9 @@ export const receiver = (
         })
     )
     const address = server.address()
-    const port = typeof address === "object" && address !== null ? address.port : 0
+    const own = typeof address === "object" && address !== null ? address.port : 0
     return {
-      origin: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
+      origin: `http://${host.includes(":") ? `[${host}]` : host}:${own}`,
       received,
       connections: () => connections,
       until: (count) =>
