@@ -12,7 +12,7 @@ import { receiver } from "../../emulator/test/support/receiver.js"
 import { folder } from "../../sdk/test/support/folder.js"
 import { freePort } from "./fleet/support/freePort.js"
 import * as Programs from "./fleet/support/programs.js"
-import { collect, echo, flows, ledgerFile, numbered, requestsTo, type Row } from "./support/batches.js"
+import { collect, flows, ledgerFile, numbered, requestsTo, type Row } from "./support/batches.js"
 import { handling, hooked, Hooks, layerHooked, long, secret } from "./support/webhooks.js"
 
 const said = (count: number) =>
@@ -177,29 +177,37 @@ it.scopedLive("a batch of Promises waits for webhooks, and refuses a wrong one",
     assert.strictEqual(emulator.ledger().requests.filter(({ endpoint }) => endpoint === "pollJob").length, 2)
   }))
 
-it.scopedLive("a process that is killed between a delivery and its poll leaves its rows to the next one", () =>
-  Effect.gen(function*() {
-    const port = yield* freePort
-    const rows = 12
-    return yield* Effect.gen(function*() {
-      const { apiKey, baseUrl } = yield* Emulator
-      const program = yield* Programs.bundled(new URL("./support/batchHooked.ts", import.meta.url))
-      const ledger = yield* ledgerFile
-      const start = (mode: "deaf" | "hears") =>
-        Programs.start(program, [baseUrl, ledger, `${rows}`, `${port}`, mode], {
-          NOUKAI_API_KEY: Redacted.value(apiKey)
+it.scopedLive(
+  "a process that is killed between a delivery and its poll leaves its rows to the next one",
+  () =>
+    Effect.gen(function*() {
+      const port = yield* freePort
+      const rows = 12
+      return yield* Effect.gen(function*() {
+        const { apiKey, baseUrl } = yield* Emulator
+        const program = yield* Programs.bundled(new URL("./support/batchHooked.ts", import.meta.url))
+        const ledger = yield* ledgerFile
+        const start = (mode: "deaf" | "hears") =>
+          Programs.start(program, [baseUrl, ledger, `${rows}`, `${port}`, mode], {
+            NOUKAI_API_KEY: Redacted.value(apiKey)
+          })
+        const first = yield* start("deaf")
+        yield* first.awaitOutput(`delivered ${rows / 2}`)
+        yield* first.signal("SIGKILL")
+        yield* first.ended
+        const emulator = yield* Emulator
+        const taken = (yield* emulator.webhooks).filter(({ status }) => status === "delivered").length
+        assert.isAtLeast(taken, rows / 2)
+        const second = yield* start("hears")
+        yield* second.awaitOutput("summary ")
+        yield* Effect.provide(isWhole("hooked", rows), BatchStore.layerFileReadOnly(ledger))
+      }).pipe(Effect.provide(
+        Emulators.layer({
+          flows: flows!,
+          jobs: { workers: 4 },
+          webhooks: { secret, allow: [`http://127.0.0.1:${port}`] }
         })
-      const first = yield* start("deaf")
-      yield* first.awaitOutput(`delivered ${rows / 2}`)
-      yield* first.signal("SIGKILL")
-      yield* first.ended
-      const emulator = yield* Emulator
-      const taken = (yield* emulator.webhooks).filter(({ status }) => status === "delivered").length
-      assert.isAtLeast(taken, rows / 2)
-      const second = yield* start("hears")
-      yield* second.awaitOutput("summary ")
-      yield* Effect.provide(isWhole("hooked", rows), BatchStore.layerFileReadOnly(ledger))
-    }).pipe(Effect.provide(
-      Emulators.layer({ flows: flows!, jobs: { workers: 4 }, webhooks: { secret, allow: [`http://127.0.0.1:${port}`] } })
-    ))
-  }), 120_000)
+      ))
+    }),
+  120_000
+)

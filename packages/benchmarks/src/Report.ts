@@ -11,6 +11,7 @@ export interface SuiteResult {
   readonly groups: ReadonlyArray<GroupResult>
   /** kB of programs that are bundled with all of Effect that they use. */
   readonly sizes?: ReadonlyArray<Weighed> | undefined
+  readonly facts?: ReadonlyArray<ReadonlyArray<string>> | undefined
 }
 
 /** A table of sizes: what a program weighs, and what a program weighs that only names the same of Effect. */
@@ -63,7 +64,8 @@ export const save = async (result: SuiteResult, options: Options): Promise<void>
     cpus: cpus().map((cpu) => cpu.model),
     options,
     groups: result.groups,
-    sizes: result.sizes
+    sizes: result.sizes,
+    facts: result.facts
   }
   await writeFile(new URL(`${result.suite}.json`, folder), `${JSON.stringify(file, undefined, 2)}\n`)
 }

@@ -37,6 +37,8 @@ export interface SuiteRun {
   readonly groups: ReadonlyArray<Group>
   /** kB of programs, where the suite weighs some. */
   readonly sizes?: ReadonlyArray<Weighed> | undefined
+  /** A table of what the suite has counted itself, with its head. */
+  readonly facts?: ReadonlyArray<ReadonlyArray<string>> | undefined
   readonly close: () => Promise<void>
 }
 

@@ -4,7 +4,7 @@
 import { parseArgs } from "node:util"
 import { type GroupResult, measure, measureHere, type Options } from "./Measurement.js"
 import { shareRawServer } from "./RawServer.js"
-import { save, sizesTable, type SuiteResult, table } from "./Report.js"
+import { columns, save, sizesTable, type SuiteResult, table } from "./Report.js"
 import { startRowProcesses } from "./RowProcesses.js"
 import type { Group, Suite } from "./Suite.js"
 import { suitesNamed } from "./suites.js"
@@ -22,7 +22,7 @@ const measureApart = async (suite: Suite, group: Group, options: Options): Promi
 
 const run = async (suite: Suite, options: Options): Promise<SuiteResult> => {
   const server = suite.apart === true ? await shareRawServer() : undefined
-  const { close, groups, sizes } = await suite.prepare()
+  const { close, facts, groups, sizes } = await suite.prepare()
   const results: Array<GroupResult> = []
   try {
     console.log(`\n# ${suite.name}`)
@@ -33,12 +33,13 @@ const run = async (suite: Suite, options: Options): Promise<SuiteResult> => {
       results.push(result)
       console.log(`\n${table(result)}`)
     }
+    if (facts !== undefined) console.log(`\n${columns(facts)}`)
     if (sizes !== undefined) console.log(`\n${sizesTable(sizes)}`)
   } finally {
     await close()
     await server?.close()
   }
-  const result = { suite: suite.name, groups: results, sizes }
+  const result = { suite: suite.name, groups: results, sizes, facts }
   await save(result, options)
   return result
 }

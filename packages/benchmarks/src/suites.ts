@@ -8,6 +8,7 @@ import { sse } from "./suites/sse.js"
 import { start } from "./suites/start.js"
 import { traces } from "./suites/traces.js"
 import { transport } from "./suites/transport.js"
+import { webhooks } from "./suites/webhooks.js"
 
 /** The suites of `npm run bench`, in this order. */
 export const suites: ReadonlyArray<Suite> = [
@@ -19,6 +20,7 @@ export const suites: ReadonlyArray<Suite> = [
   cassette,
   sessions,
   traces,
+  webhooks,
   start
 ]
 

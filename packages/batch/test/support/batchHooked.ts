@@ -32,6 +32,10 @@ const program = Effect.gen(function*() {
   yield* Console.log(`summary ${JSON.stringify(summary)}`)
 })
 
-NodeRuntime.runMain(Effect.scoped(program).pipe(
-  Effect.provide(Layer.mergeAll(BatchStore.layerFile(ledger!), BatchEngine.layerLocal, Noukai.layer({ baseUrl: baseUrl! })))
-))
+NodeRuntime.runMain(
+  Effect.scoped(program).pipe(
+    Effect.provide(
+      Layer.mergeAll(BatchStore.layerFile(ledger!), BatchEngine.layerLocal, Noukai.layer({ baseUrl: baseUrl! }))
+    )
+  )
+)
