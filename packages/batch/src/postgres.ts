@@ -141,7 +141,7 @@ export const layerConfig = (
 
 const channel = "noukai_batch_webhooks"
 
-/** What every process sends to the channel now and then, so that each of them knows that it still hears. */
+/** The text that every process sends to the channel now and then, so that each of them knows that it still hears. */
 const beat = "-"
 
 /**
