@@ -261,8 +261,9 @@ describe("the accounts and the totals of an emulator", () => {
         { org: "beta", billedUsd: "0.25" },
         { org: "idle", creditsUsd: "5", billedUsd: "0" }
       ])
-      const { connections: _, requests, runs: __, steps: ___, ...counts } = yield* emulator.ledger
+      const { connections: _, requests, runs: __, steps: ___, webhooks, ...counts } = yield* emulator.ledger
       assert.deepStrictEqual(yield* emulator.requests, requests)
+      assert.deepStrictEqual(yield* emulator.webhooks, webhooks)
       assert.deepStrictEqual(yield* emulator.totals, counts)
       assert.strictEqual(counts.requestsReceived, 3)
       yield* emulator.reset
