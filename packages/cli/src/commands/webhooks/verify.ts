@@ -20,7 +20,7 @@ const config = {
   body: required("body", "The file with the bytes of the body, as they arrived."),
   signature: required("signature", "The header X-Noukai-Signature: t=…,v1=…"),
   delivery: optional("delivery", "The header X-Noukai-Delivery, which some forms sign."),
-  secretEnv: repeated("secret-env", "Read a secret from this variable (NOUKAI_WEBHOOK_SECRET). Repeatable."),
+  secretEnv: repeated("secret-env", "Read a secret from this variable. Repeatable."),
   envFile: optional("env-file", "Read unset variables from this file, such as .env."),
   json
 }
