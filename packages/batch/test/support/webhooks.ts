@@ -57,6 +57,6 @@ export const layerHooked = (options: EmulatorOptions = {}) =>
 /** A batch of jobs that call back, or not. */
 export const hooked = (
   id: string,
-  callback?: { readonly url: string; readonly nudges?: Webhook.Nudges },
+  callback?: { readonly url: string; readonly nudges?: Webhook.Nudges | undefined },
   flow = echo
 ) => Batch.make({ id, flow, callback, key: (row: Row) => row.id, input: ({ id }) => ({ message: id }) })
