@@ -114,7 +114,7 @@ const chosen: (input: Input, period: Values.Period | undefined) => Effect.Effect
   const history = yield* History
   if (flow === undefined && period !== undefined && history.isKept) {
     yield* terminal.note(
-      "without a flow, only runs that this machine has seen are counted, without those of batches: noukai batch status NAME"
+      "without a flow, only runs that this machine has seen are counted, without those of batches, whose status has their cost"
     )
     return { runs: (yield* history.runs).filter(({ at }) => at >= period.since && at < period.until) }
   }

@@ -66,7 +66,7 @@ export const flowIdOf = Effect.fnUntraced(function*(flow: string, input: ServerF
     code: exitCodes.usage,
     message: `listing runs requires the internal id of ${address}, which this machine has not seen yet`,
     advice: [
-      "runs of a batch do not tell it; their cost is in the batch: noukai batch status NAME",
+      "runs of a batch do not tell it; their cost is in the status of the batch",
       `run the flow once, or read one of its runs: ${hint(input, "trace", [flow, "ID"])}`,
       `or give the id, which trace --json and session show --json print as flowId: ${
         hint(input, "runs", [], [["--flow-id", "ID"]])

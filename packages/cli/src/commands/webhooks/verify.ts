@@ -18,7 +18,7 @@ const required = (name: string, does: string) => Options.withDescription(Options
 
 const config = {
   body: required("body", "The file with the bytes of the body, as they arrived."),
-  signature: required("signature", "The header X-Noukai-Signature: t=…,v1=…"),
+  signature: required("signature", "The header X-Noukai-Signature of the delivery."),
   delivery: optional("delivery", "The header X-Noukai-Delivery, which some forms sign."),
   secretEnv: repeated("secret-env", "Read a secret from this variable. Repeatable."),
   envFile: optional("env-file", "Read unset variables from this file, such as .env."),
