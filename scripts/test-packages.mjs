@@ -18,7 +18,7 @@ import { formatMessage } from "publint/utils"
 import ts from "typescript"
 import * as vite from "vite"
 import { environment, timed } from "./suite.mjs"
-import { libraries, publishable, read, root, workspaceDependencies } from "./workspace.mjs"
+import { libraries, publicExports, publishable, read, root, workspaceDependencies } from "./workspace.mjs"
 
 const run = promisify(execFile)
 const stopping = new AbortController()
@@ -76,8 +76,7 @@ const pack = async (item, destination) => {
   return {
     ...item,
     tarball: join(destination, filename),
-    modules: Object.keys(item.manifest.exports).filter((path) => path !== "./package.json")
-      .map((path) => item.name + path.slice(1)),
+    modules: Object.keys(publicExports(item.manifest)).map((path) => item.name + path.slice(1)),
     internals: built.filter((path) => path.startsWith("internal/")).map((path) => `${item.name}/${path}`)
       .filter((name) => !Object.hasOwn(item.manifest.exports, `.${name.slice(item.name.length)}`))
   }
