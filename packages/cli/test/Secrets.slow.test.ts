@@ -65,7 +65,7 @@ describe("the key", () => {
         yield* tell(["auth", "--verbose"], { env, input: key })
       }
       yield* tell(["auth", "--remove"], { env })
-    }).pipe(Effect.provide(echo)), 180_000)
+    }).pipe(Effect.provide(echo)), 400_000)
 
   it.live(
     "is not shown from a file, or from a noukai.json where it does not belong",
