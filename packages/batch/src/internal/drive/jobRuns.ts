@@ -224,7 +224,7 @@ export const make = (
             connectTimeout
           }),
           (job) => {
-            if (callbackOfHandle(job) === undefined) replayed.add(job.executionId)
+            if (callback?.nudges !== undefined && callbackOfHandle(job) === undefined) replayed.add(job.executionId)
             return { _tag: "submitted", executionId: job.executionId }
           }
         )
