@@ -16,7 +16,7 @@ import { compile } from "./support/compiler.js"
 import { declarations, root } from "./support/declarations.js"
 import { libraryNames } from "./support/libraries.js"
 import { moduleOf, programs } from "./support/readmePrograms.js"
-import { budgets, ours as budgeted, without } from "./support/typeBudgets.js"
+import { budgets, ours as budgeted, thirty, without } from "./support/typeBudgets.js"
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -340,5 +340,28 @@ for (const library of isWhole ? libraryNames : (["zod"] as const)) {
       assert.strictEqual(shown(all, "done.result.score"), "number")
       assert.match(shown(all, "done.result"), /^\{ (readonly )?score: number; (readonly )?marks: /)
     })
+  })
+}
+
+/** The numbers of the guide, by the name of the library there. */
+const told = readFileSync(here("../../../docs/guides/typed-flows.md"), "utf8")
+const names = { valibot: "Valibot", zod: "Zod", effect: "Effect", arktype: "ArkType" } as const
+
+const flows = 30
+
+for (const library of libraryNames) {
+  it(`each of ${flows} typed flows of ${library} takes the instantiations that the guide tells, beyond its schemas`, () => {
+    const [imports = "", body = ""] = budgets[library].schemas.split(/\n(?=export const parameters)/)
+    const declared = Array.from(
+      { length: flows },
+      (_, n) =>
+        body.slice(0, body.indexOf("export const a =")).replaceAll(/const (parameters|result)\b/g, `const $1${n}`)
+    )
+    const each = (text: (n: number) => string) => Array.from({ length: flows }, (_, n) => text(n)).join("\n")
+    const alone = checked(`${library}-30-alone`, `${imports}\n${declared.join("\n")}`)
+    const all = checked(`${library}-30`, `${imports}\n${declared.join("\n")}\n${thirty(each)}`)
+    const found = (all.instantiations - alone.instantiations) / flows
+    const said = new RegExp(`([\\d,]+) with\\s${names[library]}`).exec(told)?.[1]?.replace(",", "")
+    assert.approximately(found, Number(said), Number(said) / 10)
   })
 }

@@ -101,3 +101,20 @@ export const grade = async (execute: Execute): Promise<number> => {
   const done = await execute({ difficulty: "easy" })
   return done.score + done.marks.filter(({ at }) => at.line > 0).length
 }`
+
+type Each = (text: (n: number) => string) => string
+
+/** Many flows, each executed, of schemas with a number behind their names. */
+export const thirty = (each: Each): string =>
+  `import type { Noukai } from "@effect-noukai/promise"
+declare const noukai: Noukai
+${
+    each((n) =>
+      `export const run${n} = async () => {
+  const done = await noukai.flow("a/b/c${n}", { parameters: parameters${n}, result: result${n} }).execute({
+    parameters: { difficulty: "easy" }
+  })
+  return done.status === "completed" ? done.result.score : 0
+}`
+    )
+  }`
