@@ -19,6 +19,7 @@ const documents = [
   "docs/guides/production.md",
   "docs/guides/spreadsheet.md",
   "docs/guides/testing.md",
+  "docs/guides/webhooks.md",
   ...["sdk", "promise", "adapters", "emulator", "report", "batch", "cli"].map((name) => `packages/${name}/README.md`)
 ]
 
@@ -50,7 +51,7 @@ const stepsOf = (text) =>
   )
 
 /** A server that a reader leaves open in another terminal. */
-const server = /^(?:npx noukai-emulator|noukai dev)(?: (?!.*(?:--exec|&$)).*)?$/
+const server = /^(?:npx noukai-emulator|(?:npx )?noukai dev|PORT=\d+ npx tsx)(?: (?!.*(?:--exec|&$)).*)?$/
 
 /** The ports that the servers of a block listen on. */
 const portsOf = (block) =>
@@ -114,9 +115,9 @@ const openShell = (name, cwd, env) => {
   }
 }
 
-/** Pastes the documents. `env` leads npm to a registry that has the packages; `folder` is empty. */
-export const pasteDocuments = async (folder, env, timed) => {
-  for (const document of documents) {
+/** Pastes the documents, or those with one of these texts in their path. `env` leads npm to a registry that has the packages; `folder` is empty. */
+export const pasteDocuments = async (folder, env, timed, texts = []) => {
+  for (const document of documents.filter((path) => texts.length === 0 || texts.some((text) => path.includes(text)))) {
     const steps = stepsOf(read(document))
     const project = join(folder, document.replaceAll("/", "-"))
     for (const shell of Object.keys(shells)) {

@@ -1,6 +1,6 @@
 /**
  * Releases a clone of the repository to a registry on this machine, then uses the packages from there as the README says: its first
- * program, and the command, and each block of the documents that can be pasted. The registry, verdaccio, passes requests for other packages on to the registry of npm's configuration.
+ * program, and the command, and each block of the documents that can be pasted. Arguments choose documents by parts of their paths. The registry, verdaccio, passes requests for other packages on to the registry of npm's configuration.
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -154,14 +154,19 @@ try {
   })
   const { CI: _, ...reader } = env
   mkdirSync(join(temporary, "home"))
-  await pasteDocuments(join(temporary, "pages"), {
-    ...reader,
-    HOME: join(temporary, "home"),
-    XDG_STATE_HOME: join(temporary, "home/state"),
-    npm_config_prefix: join(temporary, "global"),
-    npm_config_prefer_offline: "true",
-    PATH: `${join(temporary, "global/bin")}:${reader.PATH}`
-  }, timed)
+  await pasteDocuments(
+    join(temporary, "pages"),
+    {
+      ...reader,
+      HOME: join(temporary, "home"),
+      XDG_STATE_HOME: join(temporary, "home/state"),
+      npm_config_prefix: join(temporary, "global"),
+      npm_config_prefer_offline: "true",
+      PATH: `${join(temporary, "global/bin")}:${reader.PATH}`
+    },
+    timed,
+    process.argv.slice(2)
+  )
 } catch (error) {
   console.error(`FAIL  ${error.message}`)
   process.exitCode = 1
