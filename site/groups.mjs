@@ -22,7 +22,7 @@ const groups = {
   },
   adapters: {
     "Servers": ["", "express", "nextjs", "web", "platform"],
-    "Relays and webhooks": ["FlowRelay", "Relay", "Webhooks"],
+    "Relays, pages and webhooks": ["FlowRelay", "Page", "Relay", "Webhooks"],
     "Options and responses": ["SessionsOptions", "ErrorAnswer", "ReplayAnswer"]
   },
   emulator: {
