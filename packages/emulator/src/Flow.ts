@@ -139,7 +139,10 @@ export const TemplateStep = Schema.Struct({
   output: Json,
   /** A prompt. It is rendered and stored with the output in recorded sessions, as `__rendered_prompt__`. */
   prompt: Schema.optional(Schema.String),
-  /** The outputs of the `step_output` events before the step completes: each item is one event, rendered. */
+  /**
+   * The outputs of the `step_output` events before the step completes: each item is one event, rendered. They are sent at
+   * even distances over the duration of the step.
+   */
   partials: Schema.optional(Schema.Array(Json)),
   /** The number of times that every partial is sent. Default 1. */
   repeatPartials: Schema.optional(Schema.Int.pipe(Schema.between(1, 10_000_000)))

@@ -122,7 +122,7 @@ describe("the runs of an emulator", () => {
       const partial = yield* run(execute("acme/test/partials"))
       const { startedAt } = yield* some(emulator.runs.get(partial))
       const facts = yield* some(emulator.runs.facts(partial))
-      assert.isAtLeast(facts.firstOutputAt!, startedAt + 29)
+      assert.isAtLeast(facts.firstOutputAt!, startedAt + 9)
       assert.deepStrictEqual(facts.pauses, [])
 
       const paused = yield* run(Effect.flatMap(FlowService, (service) =>

@@ -12,7 +12,7 @@ import type { Accounts } from "../store/accounts.js"
 import { durationOf, type StepRecord } from "../store/history.js"
 import type { Ledger } from "../store/ledger.js"
 import type { Pause, Run, Runs } from "../store/runs.js"
-import { giveWay } from "../time/time.js"
+import { giveWay, millis } from "../time/time.js"
 import type { RunInput } from "../wire/requestBody.js"
 import { outputEvents, type WireEvent, wireEvent } from "../wire/wireEvent.js"
 import { inputOf, make as makeRunStep, overrideStep, type RunStep, type StepRun } from "./runStep.js"
@@ -155,27 +155,28 @@ const paused = <E>(
   return Effect.as(send(event), { type: "ToolPause", pause })
 }
 
-const sendPartials = Effect.fnUntraced(function*<E>(
+/** Effects that send the partial outputs of a step, one per item. */
+const partialsOf = <E>(
   { send, shaped }: Walk<E>,
   step: Step,
   scope: TemplateScope
-) {
-  if (step.kind !== "template") return
-  for (const index of (step.partials ?? []).keys()) {
-    const event = shaped.partial(step.id, renderAt(step.partials, index, scope))
-    const times = step.repeatPartials ?? 1
-    for (let count = 0; count < times; count++) {
-      yield* send(event)
-      if (count % partialsTurn === partialsTurn - 1) yield* giveWay
-    }
-  }
-})
+): ReadonlyArray<Effect.Effect<void, E>> =>
+  step.kind !== "template" ? [] : (step.partials ?? []).map((_, index) =>
+    Effect.gen(function*() {
+      const event = shaped.partial(step.id, renderAt(step.partials, index, scope))
+      const times = step.repeatPartials ?? 1
+      for (let count = 0; count < times; count++) {
+        yield* send(event)
+        if (count % partialsTurn === partialsTurn - 1) yield* giveWay
+      }
+    })
+  )
 
 /** Sends the events of a completed step. Returns the outcome of the segment if this was its last step. */
 const completed = Effect.fnUntraced(function*<E>(
   walk: Walk<E>,
   { index, name, step }: Place,
-  scope: TemplateScope,
+  partials: ReadonlyArray<Effect.Effect<void, E>>,
   output: Exact,
   record: StepRecord
 ) {
@@ -190,7 +191,7 @@ const completed = Effect.fnUntraced(function*<E>(
     if (run.trigger === "job") run.result = output
     settle(walk, "completed")
   }
-  yield* sendPartials(walk, step, scope)
+  for (const partial of partials) yield* partial
   const measured = {
     durationMs: durationOf(record),
     ...(record.tokens === undefined ? {} : { tokens: record.tokens }),
@@ -242,10 +243,18 @@ const runSteps = Effect.fnUntraced(function*<E>(runStep: RunStep, walk: Walk<E>)
     }
     yield* send(wireEvent("step_started", { stepId: step.id, name: place.name, stepIndex: index - segment.from }))
     if (input.trace) yield* send(shaped.input(step.id, inputOf(input, scope.input, index)))
-    const { outcome, record }: StepRun = yield* runStep(run, tree, step, index, scope, resume, send)
+    const partials = partialsOf(walk, step, scope)
+    const { outcome, record }: StepRun = yield* runStep(run, tree, step, index, scope, resume, send, partials)
     if (outcome.type === "Fail") return yield* failed(walk, place, outcome.failure)
     if (outcome.type === "Ask") return yield* paused(walk, place, outcome)
-    const end: SegmentOutcome | undefined = yield* completed(walk, place, scope, outcome.output, record)
+    const end: SegmentOutcome | undefined = yield* completed(
+      walk,
+      place,
+      // a step without a duration sends them when it has completed
+      step.kind === "template" && millis(step.duration) > 0 ? [] : partials,
+      outcome.output,
+      record
+    )
     if (end !== undefined) return end
   }
   // a flow without steps, and an index beyond the last step, are refused before a run

@@ -45,7 +45,9 @@ export type RunStep = <E>(
   stepIndex: number,
   scope: TemplateScope,
   resume: Resume | undefined,
-  send: (event: WireEvent) => Effect.Effect<void, E>
+  send: (event: WireEvent) => Effect.Effect<void, E>,
+  /** Send the partial outputs of the step, over its duration. */
+  partials: ReadonlyArray<Effect.Effect<void, E>>
 ) => Effect.Effect<StepRun, E>
 
 /** The input of the step at that index, as traces show it. */
@@ -233,14 +235,15 @@ const compute = (
 }
 
 /** Runs all attempts of one step. */
-const runLeaf = Effect.fnUntraced(function*(
+const runLeaf = Effect.fnUntraced(function*<E = never>(
   billing: Billing,
   run: Run,
   tree: Tree,
   step: LeafStep,
   stepIndex: number,
   scope: TemplateScope,
-  resume: Resume | undefined
+  resume: Resume | undefined,
+  partials: ReadonlyArray<Effect.Effect<void, E>> = []
 ) {
   const { accounts, ledger } = billing
   const cost = Money.parse(step.costUsd)
@@ -264,19 +267,22 @@ const runLeaf = Effect.fnUntraced(function*(
     }
     const failsNow = resume === undefined && failures < (step.failsFirst?.times ?? 0)
     const from = ledger.now()
+    const interrupted = Effect.sync(() => {
+      end(run, record, ledger.now() - from, { code: "INTERRUPTED", message: "The step was interrupted." })
+      close("interrupted")
+    })
     const outcome = yield* Effect.gen(function*() {
-      yield* takeTime(durationMs, () => ledger.announceStep(entry))
+      yield* takeTime(durationMs, () => ledger.announceStep(entry), failsNow ? [] : partials)
       if (failsNow) {
         const { code = "MODEL_OVERLOADED", message = "The model did not answer." } = step.failsFirst ?? {}
         return { type: "Fail", failure: { code, message } } satisfies StepOutcome
       }
       return yield* compute(billing, run, step, record, scope, resume)
-    }).pipe(Effect.onInterrupt(() =>
-      Effect.sync(() => {
-        end(run, record, ledger.now() - from, { code: "INTERRUPTED", message: "The step was interrupted." })
-        close("interrupted")
-      })
-    ))
+    }).pipe(
+      Effect.onInterrupt(() => interrupted),
+      // the reader of the stream has left
+      Effect.tapError(() => interrupted)
+    )
     const took = step.kind === "function" ? ledger.now() - from : durationMs
     if (outcome.type === "Fail" && failsNow) {
       end(run, record, took, outcome.failure)
@@ -376,8 +382,8 @@ const runLoop = Effect.fnUntraced(function*<E>(
 
 export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): RunStep => {
   const billing: Billing = { ledger, accounts, options }
-  return (run, tree, step, stepIndex, scope, resume, send) =>
+  return (run, tree, step, stepIndex, scope, resume, send, partials) =>
     step.kind === "loop"
       ? runLoop(billing, run, tree, step, stepIndex, scope, send)
-      : runLeaf(billing, run, tree, step, stepIndex, scope, resume)
+      : runLeaf(billing, run, tree, step, stepIndex, scope, resume, partials)
 }

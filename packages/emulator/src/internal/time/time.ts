@@ -24,13 +24,28 @@ const live = Clock.make()
 /** Lets other ready work run first: sockets, timers, other runs. Does not use the emulator's clock. */
 export const giveWay: Effect.Effect<void> = Effect.withClock(Effect.sleep(0), live)
 
-/** Waits on the clock. The timer is set before `announce`, so that its listener may move a test clock at once. */
-export const takeTime = (ms: number, announce: () => void): Effect.Effect<void> =>
+/**
+ * Waits on the clock, and runs the parts at even distances within the wait. The timer is set before `announce`, so that
+ * its listener may move a test clock at once.
+ */
+export const takeTime = <E = never>(
+  ms: number,
+  announce: () => void,
+  parts: ReadonlyArray<Effect.Effect<void, E>> = []
+): Effect.Effect<void, E> =>
   ms <= 0
     ? Effect.sync(announce)
     : Effect.gen(function*() {
-      const timer = yield* Effect.fork(Effect.sleep(ms))
+      const from = yield* Clock.currentTimeMillis
+      // instants of the whole wait, so that late timers do not add up
+      const until = (part: number) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          Effect.sleep(Math.max(0, from + ms * part / (parts.length + 1) - now)))
+      const timer = yield* Effect.fork(until(1))
       yield* Effect.yieldNow()
       announce()
       yield* Fiber.join(timer)
+      for (const [index, part] of parts.entries()) {
+        yield* Effect.zipRight(part, until(index + 2))
+      }
     })
