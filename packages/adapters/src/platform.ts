@@ -18,6 +18,7 @@ import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as ErrorAnswer from "./ErrorAnswer.js"
@@ -45,6 +46,8 @@ export interface Options extends SessionsOptions.SessionsOptions {
    */
   readonly onReplayError?: ((error: ReplayError) => Effect.Effect<void>) | undefined
 }
+
+const isInvalid = Schema.is(InvalidRequestError)
 
 const whole = ({ body, headers, status }: JsonAnswer): HttpServerResponse.HttpServerResponse =>
   body === undefined
@@ -300,7 +303,7 @@ export const webhooks = <E, R>(
         return receiver({ ...rest, secrets: unredacted(secrets) }, onEvent)
       },
       catch: (error) => {
-        if (error instanceof InvalidRequestError) return error
+        if (isInvalid(error)) return error
         throw error
       }
     }),

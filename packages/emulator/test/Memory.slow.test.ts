@@ -1,4 +1,6 @@
+import { make } from "@effect-noukai/emulator/Emulator"
 import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { size } from "../../sdk/test/support/size.js"
@@ -6,6 +8,8 @@ import type { RequestEntry } from "../src/EmulatorLedger.js"
 import * as FaultRules from "../src/internal/faults/faultRules.js"
 import * as Flows from "../src/internal/flow/flows.js"
 import * as Ledger from "../src/internal/store/ledger.js"
+import { clientOf } from "./client.js"
+import { receiver } from "./support/receiver.js"
 
 setFlagsFromString("--expose-gc")
 const collect = runInNewContext("gc") as () => void
@@ -126,3 +130,27 @@ describe("memory, a slice of npm run test:memory", () => {
     assert.strictEqual(flows.count(), 0)
   })
 })
+
+it.scopedLive("webhooks that wait for their turn hold no more after many turns", () =>
+  Effect.gen(function*() {
+    const jobs = 600
+    let answer = () => {}
+    const all = new Promise<void>((resolve) => answer = resolve)
+    const heaps: Array<number> = []
+    const to = yield* receiver(async () => {
+      await all
+      if (to.received.length === jobs / 5 || to.received.length === jobs / 2) heaps.push(heap())
+      return 204
+    })
+    const { apiKey, baseUrl } = yield* make({ webhooks: { secret: "whsec_of_this_test", allow: [to.origin] } })
+    const client = clientOf(baseUrl, apiKey)
+    const body = { message: "hi", callbackUrl: `${to.origin}/hooks` }
+    for (let sent = 0; sent < jobs; sent += 100) {
+      yield* Effect.promise(() =>
+        Promise.all(Array.from({ length: 100 }, () => client.post("/seq/noukai/samples/hello-world/jobs", body)))
+      )
+    }
+    answer()
+    yield* to.until(jobs)
+    assert.isBelow(heaps.at(-1)! - heaps[0]!, 10_000_000)
+  }), 60_000)

@@ -5,6 +5,7 @@
  */
 import type { Names } from "@effect-noukai/sdk/kit/names"
 import { optionsProblem, verify, type VerifyOptions, WebhookError, type WebhookEvent } from "@effect-noukai/sdk/Webhook"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
@@ -19,6 +20,7 @@ import { type JsonAnswer, jsonAnswer } from "./jsonAnswer.js"
 import { refuseMisnamed } from "./names.js"
 import { invalid, limit } from "./relay/answer.js"
 import { type Pull, readParts } from "./relay/readBody.js"
+import { Thrown } from "./untrusted.js"
 
 /** A request of a webhook. */
 export interface Delivered {
@@ -59,9 +61,9 @@ const jobOf = (url: string): { readonly job?: string } => {
 }
 
 /** The rules of a handler. The functions of `WebhookOptions`, as Effects. */
-interface Rules<R> {
+interface Rules<E, R> {
   readonly options: VerifyOptions
-  readonly onEvent: (event: WebhookEvent) => Effect.Effect<unknown, unknown, R>
+  readonly onEvent: (event: WebhookEvent) => Effect.Effect<unknown, E, R>
   readonly deliveries: Deliveries
   readonly maxBytes: number
   /** Writes a line without the secrets. */
@@ -73,29 +75,34 @@ interface Rules<R> {
 const workTime = "15 seconds"
 const bodyTime = "10 seconds"
 
-const onStore = <A>(ask: () => A | PromiseLike<A>) => Effect.tryPromise({ try: async () => ask(), catch: identity })
+const asked = <A>(ask: () => A | PromiseLike<A>): Effect.Effect<A, Thrown> =>
+  Effect.tryPromise({ try: async () => ask(), catch: (reason) => new Thrown({ reason }) })
+
+/** The text of a failure. Code that is not an Effect has thrown a value of its own. */
+const said = (cause: Cause.Cause<unknown>): string =>
+  String(Cause.map(cause, (error) => error instanceof Thrown ? error.reason : error))
 
 /** Handles an event, also when the request is over. The store hears how it ended. */
-const worked = <R>({ deliveries, onEvent, report }: Rules<R>, event: WebhookEvent, id: string | undefined) =>
+const worked = <E, R>({ deliveries, onEvent, report }: Rules<E, R>, event: WebhookEvent, id: string | undefined) =>
   Effect.matchCauseEffect(Effect.suspend(() => onEvent(event)), {
-    onSuccess: () => Effect.as(id === undefined ? Effect.void : onStore(() => deliveries.handled(id)), true),
+    onSuccess: () => Effect.as(id === undefined ? Effect.void : asked(() => deliveries.handled(id)), true),
     onFailure: (cause) =>
       Effect.as(
         Effect.zipRight(
-          report(`the handler of a webhook failed: ${String(cause)}`),
-          id === undefined ? Effect.void : onStore(() => deliveries.release(id))
+          report(`the handler of a webhook failed: ${said(cause)}`),
+          id === undefined ? Effect.void : asked(() => deliveries.release(id))
         ),
         false
       )
   }).pipe(
     // the event was handled, or was not: a store that does not take that note changes nothing of it
-    Effect.catchAll((error) => Effect.as(report(`the store of deliveries failed: ${String(error)}`), true))
+    Effect.catchAll(({ reason }) => Effect.as(report(`the store of deliveries failed: ${String(reason)}`), true))
   )
 
-const handled = <R>(rules: Rules<R>, event: WebhookEvent): Effect.Effect<WebhookAnswer, never, R> =>
+const handled = <E, R>(rules: Rules<E, R>, event: WebhookEvent): Effect.Effect<WebhookAnswer, never, R> =>
   Effect.gen(function*() {
     const { deliveryId: id } = event
-    const claim = id === undefined ? "claimed" : yield* onStore(() => rules.deliveries.claim(id))
+    const claim = id === undefined ? "claimed" : yield* asked(() => rules.deliveries.claim(id))
     if (claim === "working") return refusal(409, "DELIVERY_IN_PROGRESS")
     if (claim === "handled") return answer(200, { handled: false })
     const work = yield* Effect.forkDaemon(worked(rules, event, id))
@@ -103,13 +110,13 @@ const handled = <R>(rules: Rules<R>, event: WebhookEvent): Effect.Effect<Webhook
     if (Option.isNone(done)) yield* rules.report(`the handler of a webhook has not ended after ${workTime}`)
     return Option.contains(done, true) ? answer(200, { handled: true }) : refusal(500, "NOT_HANDLED")
   }).pipe(
-    Effect.catchAll((error) =>
-      Effect.as(rules.report(`the store of deliveries failed: ${String(error)}`), refusal(500, "NOT_HANDLED"))
+    Effect.catchAll(({ reason }) =>
+      Effect.as(rules.report(`the store of deliveries failed: ${String(reason)}`), refusal(500, "NOT_HANDLED"))
     )
   )
 
 /** Refuses a delivery. The log hears of each kind of refusal once. */
-const refused = <R>({ report, reported }: Rules<R>, { code, message, status }: WebhookError) =>
+const refused = <E, R>({ report, reported }: Rules<E, R>, { code, message, status }: WebhookError) =>
   Effect.as(
     reported.has(code)
       ? Effect.void
@@ -142,24 +149,23 @@ const bytesOf = (
   })
 }
 
-const answered = <R>(rules: Rules<R>, delivered: Delivered): Effect.Effect<WebhookAnswer, never, R> =>
+const answered = <E, R>(rules: Rules<E, R>, delivered: Delivered): Effect.Effect<WebhookAnswer, never, R> =>
   Effect.gen(function*() {
     const { header, method, url } = delivered
     if (method !== "POST") return refusal(405, "METHOD_NOT_ALLOWED", false)
     const bytes = yield* bytesOf(delivered, rules.maxBytes)
-    const verified = yield* Effect.either(
-      Effect.tryPromise({ try: () => verify(bytes, header, rules.options), catch: identity })
-    )
+    const verified = yield* Effect.either(asked(() => verify(bytes, header, rules.options)))
     if (Either.isRight(verified)) return yield* handled(rules, { ...verified.right, ...jobOf(url) })
-    if (verified.left instanceof WebhookError) return yield* refused(rules, verified.left)
-    yield* rules.report(`a webhook could not be verified: ${String(verified.left)}`)
+    const { reason } = verified.left
+    if (reason instanceof WebhookError) return yield* refused(rules, reason)
+    yield* rules.report(`a webhook could not be verified: ${String(reason)}`)
     return refusal(500, "NOT_VERIFIED")
   }).pipe(Effect.merge)
 
 /** Makes the answerer of a handler. Throws an `InvalidRequestError` when an option is wrong. */
-export const receiver = <R>(
+export const receiver = <E, R>(
   given: Omit<WebhookOptions, "onEvent">,
-  onEvent: (event: WebhookEvent) => Effect.Effect<unknown, unknown, R>
+  onEvent: (event: WebhookEvent) => Effect.Effect<unknown, E, R>
 ): (delivered: Delivered) => Effect.Effect<WebhookAnswer, never, R> => {
   refuseMisnamed("webhooks", given, names)
   const { deliveries = inProcess(), maxBodyBytes } = given
@@ -171,7 +177,7 @@ export const receiver = <R>(
     if (!Predicate.isFunction(deliveries[name])) throw invalid(`deliveries.${name}`, "must be a function", "webhooks")
   }
   const secrets = [options.secrets].flat().filter((secret) => secret !== undefined)
-  const rules: Rules<R> = {
+  const rules: Rules<E, R> = {
     options,
     onEvent,
     deliveries,
@@ -188,7 +194,7 @@ export const promiseReceiver = (
   { onEvent, ...options }: WebhookOptions
 ): (delivered: Delivered) => Promise<WebhookAnswer> => {
   const called = Predicate.isFunction(onEvent)
-    ? (event: WebhookEvent) => Effect.tryPromise({ try: async () => onEvent(event), catch: identity })
+    ? (event: WebhookEvent) => asked(() => onEvent(event))
     : onEvent
   const answers = receiver(options, called)
   return (delivered) => Effect.runPromise(Effect.provide(answers(delivered), toConsole))

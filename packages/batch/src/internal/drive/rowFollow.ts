@@ -71,7 +71,7 @@ export const onFollow = (row: Row, executionId: string, since: number): Step =>
     const { live, running, runs } = row
     const found = yield* Effect.either(runs.follow(executionId, live))
     if (Either.isLeft(found)) return yield* report(row, rowError(found.left), executionId)
-    const waits = yield* runs.waits?.(executionId, live) ?? Effect.succeed(undefined)
+    const waits = runs.waits === undefined ? undefined : yield* runs.waits(executionId, live)
     for (let [polls, failures] = [0, 0];;) {
       const now = yield* Clock.currentTimeMillis
       const wait = waits?.next() ?? pollWait(polls++)

@@ -52,20 +52,19 @@ const spellings = (secret: string): ReadonlyArray<readonly [spelling: string, ke
   ...secret.startsWith("whsec_") ? [["the secret without whsec_", secret.slice("whsec_".length)] as const] : []
 ]
 
-const secretsOf = (input: Input) =>
-  Effect.gen(function*() {
-    if (Option.isSome(input.envFile)) setVariables(yield* fileOf("--env-file", input.envFile.value, "utf8"))
-    const names = input.secretEnv.length > 0 ? input.secretEnv : usual
-    const set = names.flatMap((name) => {
-      const secret = variable(name)
-      return secret === undefined ? [] : [{ name, secret }]
-    })
-    return set.length > 0 ? set : yield* wrong(
-      `there is no secret of your organisation's webhooks: set ${
-        names.join(" or ")
-      }, or name its variable by --secret-env`
-    )
+const secretsOf = Effect.fnUntraced(function*(input: Input) {
+  if (Option.isSome(input.envFile)) setVariables(yield* fileOf("--env-file", input.envFile.value, "utf8"))
+  const names = input.secretEnv.length > 0 ? input.secretEnv : usual
+  const set = names.flatMap((name) => {
+    const secret = variable(name)
+    return secret === undefined ? [] : [{ name, secret }]
   })
+  return set.length > 0 ? set : yield* wrong(
+    `there is no secret of your organisation's webhooks: set ${
+      names.join(" or ")
+    }, or name its variable by --secret-env`
+  )
+})
 
 const fileOf = <E extends "utf8" | undefined>(flag: string, path: string, encoding: E) =>
   Effect.tryPromise({

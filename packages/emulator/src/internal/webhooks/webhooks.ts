@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FiberId from "effect/FiberId"
 import * as FiberSet from "effect/FiberSet"
+import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import { createHmac, randomUUID } from "node:crypto"
 import type { WebhookDelivery } from "../../EmulatorLedger.js"
@@ -132,7 +133,9 @@ export const make = (
 ): Effect.Effect<Webhooks, never, Scope.Scope> =>
   Effect.gen(function*() {
     const sending = yield* FiberSet.make<void>()
-    const slots = yield* Effect.makeSemaphore(mostAtOnce)
+    // a semaphore wakes all that wait whenever one of its permits is free, and a queue wakes one
+    const slots = yield* Queue.unbounded<void>()
+    yield* Queue.offerAll(slots, Array.from({ length: mostAtOnce }, () => undefined))
     const secrets = makeSecrets(secret, ledger.now)
     /** Completes when the delivery that waits to be overtaken may go on. */
     let overtaken: Deferred.Deferred<void> | undefined
@@ -173,7 +176,8 @@ export const make = (
         yield* Effect.raceFirst(Deferred.await(next), wait(mostReordered))
         if (overtaken === next) overtaken = undefined
       }
-      const once = slots.withPermits(1)(attempt(delivery, url, payload, plan))
+      const sent = attempt(delivery, url, payload, plan)
+      const once = Effect.zipRight(Queue.take(slots), Effect.ensuring(sent, Queue.offer(slots, undefined)))
       for (const pause of [undefined, ...retries]) {
         if (pause !== undefined) yield* wait(pause)
         const taken = yield* Effect.all(plan.has("twice") ? [once, once] : [once], { concurrency: "unbounded" })

@@ -46,15 +46,12 @@ export const callbackProblem = (path: string, value: unknown): Problem | undefin
  * The key of the job of a session, which every process finds. Readers of the handler's logs cannot tell the session from
  * it. `undefined` where the platform makes no hashes.
  */
-export const jobKey = (sessionId: string): Effect.Effect<string | undefined> => {
+export const jobKey = Effect.fnUntraced(function*(sessionId: string) {
   const subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle
-  return subtle === undefined
-    ? Effect.succeed(undefined)
-    : Effect.map(
-      Effect.promise(() => subtle.digest("SHA-256", new TextEncoder().encode(`webhook of ${sessionId}`))),
-      (hash) => uuidOf(new Uint8Array(hash), 5)
-    )
-}
+  if (subtle === undefined) return undefined
+  const text = new TextEncoder().encode(`webhook of ${sessionId}`)
+  return uuidOf(new Uint8Array(yield* Effect.promise(() => subtle.digest("SHA-256", text))), 5)
+})
 
 /** So many jobs of a process end before it gives up that a webhook reaches it. */
 const mostWithout = 20
