@@ -182,8 +182,8 @@ export default tseslint.config(
     }
   },
   {
-    // it has no Effect, and so no Clock
-    files: ["packages/promise/src/internal/relay/relayRequest.ts"],
+    // they have no Effect, and so no Clock
+    files: ["packages/promise/src/internal/relay/relayRequest.ts", "packages/promise/src/page.ts"],
     rules: { "no-restricted-globals": "off", "no-restricted-properties": "off" }
   },
   {

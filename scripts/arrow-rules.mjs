@@ -2,7 +2,7 @@
  * The allowed imports of `src/`. Arrows point up this table only:
  *
  *     sdk       effect, @effect/platform; undici and Node's modules in its Node files only
- *     promise   effect, @effect/platform, sdk; OpenTelemetry, as an optional peer; node:async_hooks
+ *     promise   effect, @effect/platform, sdk; OpenTelemetry, as an optional peer; React in src/react.ts; node:async_hooks
  *     adapters  effect, @effect/platform, sdk, promise; frameworks, as optional peers; node:async_hooks
  *     emulator  effect, @effect/platform, @effect/platform-node, sdk; Node's modules
  *     report    effect, sdk
@@ -112,6 +112,20 @@ export default {
       severity: "error",
       from: { path: "^packages/sdk/src/", pathNot: undiciFiles },
       to: { path: modules(["undici"]) }
+    },
+    {
+      name: "react",
+      comment: "React belongs to the subpath react of promise",
+      severity: "error",
+      from: { path: "^packages/[^/]+/src/", pathNot: "^packages/promise/src/react[.]ts$" },
+      to: { path: modules(["react", "@types/react"]) }
+    },
+    {
+      name: "page-alone",
+      comment: "a flow in a page loads nothing but itself",
+      severity: "error",
+      from: { path: "^packages/promise/src/(page|react|internal/page/.+)[.]ts$" },
+      to: { pathNot: ["^packages/promise/src/(page|internal/page/.+)[.]ts$", ...modules(["react", "@types/react"])] }
     },
     {
       name: "batch-promise",

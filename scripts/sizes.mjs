@@ -35,6 +35,15 @@ const programs = [
       createRelayFlow({ url: "/agent/execute" }).execute({ message: "hi" })`
   },
   {
+    name: "a page of React",
+    goal: 3,
+    budget: 3,
+    code: `
+      import { createFlow } from "@effect-noukai/promise/page"
+      import { useFlow } from "@effect-noukai/promise/react"
+      console.log(createFlow, useFlow)`
+  },
+  {
     name: "through a relay",
     goal: 80,
     budget: 105,
@@ -79,7 +88,7 @@ const bundle = (code, options) =>
     platform: "node",
     target: "node20",
     conditions: ["@effect-noukai/source", "module"],
-    external: ["undici"],
+    external: ["undici", "react"],
     plugins: [marked],
     logLevel: "error",
     ...options

@@ -35,6 +35,11 @@ const moved = Object.entries(readJson(root, "package-lock.json").packages).flatM
   const major = /^\d+/.exec(version)[0]
   const lowest = peers.get(name)?.find((other) => other.startsWith(`${major}.`))
   if (lowest !== undefined) return [{ alias, name, path, version, lowest }]
+  // its version is that of React
+  if (name === "react-dom") {
+    const react = peers.get("react").find((other) => other.startsWith(`${major}.`))
+    return [{ alias, name, path, version, lowest: react }]
+  }
   const around = name.startsWith("@effect/") && peerDependencies?.effect !== undefined
   return around ? [{ alias, name, path, version, lowest: version.replace(/\d+$/, "0") }] : []
 })

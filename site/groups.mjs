@@ -18,7 +18,8 @@ const groups = {
     "Jobs, runs, sessions": ["Job", "JobStatus", "webhook", "Run", "Trace", "TraceScope"],
     "Errors": ["NoukaiError", "ServerErrorCode"],
     "Record and replay": ["testing"],
-    "Browsers, logs, Effect": ["relay", "LogEvent", "effect", "NoukaiPromise", "NoukaiTransport", "Wire", "Version"]
+    "Pages": ["react", "page", "relay"],
+    "Logs, Effect": ["LogEvent", "effect", "NoukaiPromise", "NoukaiTransport", "Wire", "Version"]
   },
   adapters: {
     "Servers": ["", "express", "nextjs", "web", "platform"],
