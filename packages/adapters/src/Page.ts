@@ -15,9 +15,14 @@
  *
  * @since 0.1.0
  */
+import type { Noukai } from "@effect-noukai/promise"
+import type { AnySchema } from "@effect-noukai/promise/Schemas"
+import type { Tool } from "@effect-noukai/promise/TypedTool"
 import type { Attachment, CostLimit } from "@effect-noukai/sdk/Execution"
 import type { FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
 import type * as Duration from "effect/Duration"
+import { defaults as ofSettings } from "./internal/page/defaults.js"
+import type { Verdict } from "./Relay.js"
 
 /**
  * The progress of a step, as a page sees it.
@@ -213,15 +218,59 @@ export interface Limits {
 }
 
 /**
+ * A tool that runs in the page. Its arguments and its results are checked on the server.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface ClientTool<out S = AnySchema> {
+  /** The description that the model reads. Default: none. */
+  readonly description?: string | undefined
+  /** The schema of an object whose fields are the arguments. Arguments that do not fit go back to the model. */
+  readonly parameters: S
+  /** The JSON Schema of `parameters` that the model reads. Default: the library of the schema makes it. */
+  readonly jsonSchema?: Record<string, unknown> | undefined
+  /** The schema of the result. One that does not fit is a 400, and nothing is sent. */
+  readonly result: S
+}
+
+/**
+ * The options of `flowPage` on a server with a client. `V` is the verdict of `authorize`.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface PageHandlerOptions<in Request, V extends Verdict> extends Limits {
+  /** The client with the key. */
+  readonly client: Noukai
+  /**
+   * You pay for every run, so this function decides who may run the flow. It has no default. It is called for each request
+   * and must not read the request's own body.
+   *
+   * `true` or an object, such as the user, allows the request. `false`, an error and any other value refuse it with 403
+   * `FORBIDDEN`. An error with a `status` or `statusCode` from 400 to 599 is answered with that status, and its `detail`,
+   * if that is a string, is the code. The caller never sees its message.
+   */
+  readonly authorize: (request: Request, asked: PageRequest) => V | PromiseLike<V>
+  /** Returns the name of a caller, who alone finds its chats again: 1 to 256 characters. */
+  readonly owner: (caller: Exclude<V, false>) => string
+  /**
+   * Makes the input of a run. All messages come from the page, those of the assistant too. An error with a `status` is
+   * answered as one of `authorize`. Default: the text of the last message.
+   */
+  readonly input?:
+    | ((messages: ReadonlyArray<Message>, caller: Exclude<V, false>) => FlowInput | PromiseLike<FlowInput>)
+    | undefined
+  /** Tools that run here, made by `defineTool`. In a pause with tools of the page they run when the page has answered. */
+  readonly serverTools?: ReadonlyArray<Tool> | undefined
+  /** Tools that run in the page, by their names. */
+  readonly clientTools?: { readonly [name: string]: ClientTool } | undefined
+}
+
+/**
  * The default limits of a page. The size is in bytes.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const defaults = {
-  maxBodyBytes: 262_144,
-  maxToolRounds: 10,
-  bodyTimeout: "10 seconds",
-  authorizeTimeout: "10 seconds",
-  heartbeat: "15 seconds"
-} as const
+export const defaults: typeof ofSettings = ofSettings

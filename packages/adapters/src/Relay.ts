@@ -6,15 +6,15 @@
  */
 import { readErrorResponse } from "@effect-noukai/sdk/ErrorResponse"
 import { type Defaults, type FlowRef, type FlowVersion, resolve } from "@effect-noukai/sdk/Flow"
-import { isNegativeTime, misnamed, type Names } from "@effect-noukai/sdk/kit/names"
+import { misnamed, type Names } from "@effect-noukai/sdk/kit/names"
 import { type InvalidRequestError, isReplayError } from "@effect-noukai/sdk/NoukaiError"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import type * as Chunk from "effect/Chunk"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Option from "effect/Option"
-import { type Answer, answer, invalid, limit, refusal } from "./internal/relay/answer.js"
+import type * as Option from "effect/Option"
+import { type Answer, answer, clock, invalid, limit, refusal } from "./internal/relay/answer.js"
 import { authorized } from "./internal/relay/authorize.js"
 import * as Forward from "./internal/relay/forward.js"
 import { type BodyProblem, isJsonObject, parseBody, parseJson } from "./internal/relay/parseBody.js"
@@ -163,21 +163,6 @@ export const statusOf: { readonly [P in Problem]: number } = {
   TOO_MANY_MESSAGES: 413
 }
 
-/** A checked duration. */
-const clock = (
-  field: string,
-  value: unknown,
-  otherwise: Duration.DurationInput
-): Either.Either<Duration.Duration, InvalidRequestError> => {
-  const duration = isNegativeTime(value)
-    ? Option.none()
-    : Duration.decodeUnknown(value === undefined ? otherwise : value)
-  return Either.fromOption(
-    duration,
-    () => invalid(field, "must be a duration of at least 0: milliseconds as a number, or text such as \"30 seconds\"")
-  )
-}
-
 /**
  * A W3C trace context, as headers.
  *
@@ -315,13 +300,10 @@ export const make = <Request, E, R>(
     ): Effect.Effect<Answer, never, R | NoukaiHttp> => {
       const body = parseBody(text, header("content-type"), parse)
       if (Either.isLeft(body)) return Effect.succeed(refusal(statusOf[body.left], body.left))
-      return Effect.flatMap(
-        judge(request, body.right),
-        (refused): Effect.Effect<Answer, never, NoukaiHttp> =>
-          refused === undefined
-            ? forwarded(forward, flow, { body: body.right, ...traceContext(header) })
-            : Effect.succeed(refused)
-      )
+      return Effect.matchEffect(judge(request, body.right), {
+        onFailure: ({ detail, status }) => Effect.succeed(refusal(status, detail)),
+        onSuccess: () => forwarded(forward, flow, { body: body.right, ...traceContext(header) })
+      })
     }
     return (call) =>
       call.method === "POST"

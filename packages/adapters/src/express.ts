@@ -16,15 +16,25 @@ import type { RelayHandlerOptions } from "./FlowRelay.js"
 import { type ContextRunner, snapshot } from "./internal/asyncContext.js"
 import { headerOf, type NodeRequest, type NodeResponse } from "./internal/express/messages.js"
 import { requestBody } from "./internal/express/requestBody.js"
-import { cutOff, holdResponse, isOfCallerWhoLeft, over, send, sendEarly } from "./internal/express/response.js"
+import {
+  cutOff,
+  holdResponse,
+  isOfCallerWhoLeft,
+  over,
+  send,
+  sendEarly,
+  sendPieces
+} from "./internal/express/response.js"
 import { handledError } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
 import { clientNames, errorNames, refuseMisnamed, refuseWithoutClient } from "./internal/names.js"
+import { promisePage } from "./internal/page/promisePage.js"
 import { promiseRelay, type RequestInContext, unavailable } from "./internal/relay/promiseRelay.js"
 import { declaresBody, type Pull } from "./internal/relay/readBody.js"
 import { isExcluded, requestedSession } from "./internal/sessions/request.js"
 import * as RequestScope from "./internal/sessions/requestScope.js"
 import { promiseReceiver } from "./internal/webhooks.js"
+import type { PageHandlerOptions } from "./Page.js"
 import type * as Relay from "./Relay.js"
 import * as ReplayAnswer from "./ReplayAnswer.js"
 import * as SessionsOptions from "./SessionsOptions.js"
@@ -372,6 +382,65 @@ export const webhooks = (options: WebhookOptions): (request: ExpressRequest, res
       else yield* sendEarly(request, pull, response, answer)
     })
     void Effect.runPromise(Effect.scoped(received))
+  }
+}
+
+/**
+ * The options of {@link flowPage}.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type PageOptions<Request extends ExpressRequest, V extends Relay.Verdict> = PageHandlerOptions<Request, V>
+
+/**
+ * A flow in a page, for `useChat` of the AI SDK and `useFlow` of `@effect-noukai/promise/react`: `POST {api}` runs a turn,
+ * `GET {api}/{chat}/stream` shows it again, `DELETE {api}/{chat}` cancels it. Each run is billed to you, so `authorize` has
+ * no default. It also works behind a body parser. `/Page` describes the wire.
+ *
+ * Throws an `InvalidRequestError` when an option is wrong.
+ *
+ * @example
+ * ```ts
+ * import { flowPage } from "@effect-noukai/adapters/express"
+ * import { Noukai } from "@effect-noukai/promise"
+ * import type { Express, Request } from "express"
+ *
+ * declare const app: Express
+ * declare const userOf: (request: Request) => { readonly id: string } | false
+ *
+ * app.use("/api/triage", flowPage({
+ *   client: new Noukai(),
+ *   flow: "noukai/samples/two-step",
+ *   authorize: userOf,
+ *   owner: (user) => user.id
+ * }))
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const flowPage = <V extends Relay.Verdict, Request extends ExpressRequest = ExpressRequest>(
+  options: PageOptions<Request, V>
+): (request: Request, response: ExpressResponse) => void => {
+  const answers = promisePage(options)
+  return (request, response) => {
+    const answered = Effect.gen(function*() {
+      const pull = yield* requestBody(request)
+      const answer = yield* Effect.promise(() =>
+        answers({
+          request,
+          method: request.method ?? "",
+          url: request.originalUrl ?? request.url ?? "",
+          header: (name) => headerOf(request, name),
+          pull
+        })
+      )
+      if ("next" in answer) yield* sendPieces(response, answer)
+      else if (answer.isRead) send(response, answer)
+      else yield* sendEarly(request, pull, response, answer)
+    })
+    void Effect.runPromise(Effect.scoped(answered))
   }
 }
 

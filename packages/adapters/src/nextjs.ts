@@ -8,6 +8,11 @@ export {
    * @since 0.1.0
    * @category constructors
    */
+  flowPage,
+  /**
+   * @since 0.1.0
+   * @category constructors
+   */
   relay as createRelayRoute,
   /**
    * @since 0.1.0
@@ -20,4 +25,9 @@ export {
    */
   withErrorHandler as withNoukaiErrors
 } from "./web.js"
-export type { Options as WithNoukaiTraceOptions, RelayOptions as CreateRelayRouteOptions } from "./web.js"
+export type {
+  FlowPage,
+  Options as WithNoukaiTraceOptions,
+  PageOptions,
+  RelayOptions as CreateRelayRouteOptions
+} from "./web.js"

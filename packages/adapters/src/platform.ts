@@ -6,6 +6,7 @@
 import type { Names } from "@effect-noukai/sdk/kit/names"
 import { InvalidRequestError, type NoukaiError, type ReplayError } from "@effect-noukai/sdk/NoukaiError"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
+import * as Tools from "@effect-noukai/sdk/Tools"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import type { VerifyOptions, WebhookEvent } from "@effect-noukai/sdk/Webhook"
 import * as HttpApp from "@effect/platform/HttpApp"
@@ -25,10 +26,14 @@ import * as ErrorAnswer from "./ErrorAnswer.js"
 import { logged } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
 import { platformNames, refuseMisnamed } from "./internal/names.js"
+import { handler, type Page, type StreamAnswer } from "./internal/page/handler.js"
+import { checkNames, limitNames, made } from "./internal/page/settings.js"
+import type { PageTools } from "./internal/page/tools.js"
 import { declaresBody, linger, type Pull } from "./internal/relay/readBody.js"
 import { isExcluded, requestedSession } from "./internal/sessions/request.js"
 import * as RequestScope from "./internal/sessions/requestScope.js"
 import { receiver } from "./internal/webhooks.js"
+import type { FlowInput, Limits, Message, PageRequest } from "./Page.js"
 import * as Relay from "./Relay.js"
 import * as ReplayAnswer from "./ReplayAnswer.js"
 import * as SessionsOptions from "./SessionsOptions.js"
@@ -380,3 +385,171 @@ export const relay = <E, R>(
     NoukaiHttp,
     (http) => Either.map(Relay.make(options, http.defaults), (rules) => relayed(rules, http))
   )
+
+/**
+ * A tool that runs in the page. Its arguments and its results are checked on the server.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface PlatformClientTool {
+  /** The description that the model reads. Default: none. */
+  readonly description?: string | undefined
+  /** The schema of an object whose fields are the arguments. Arguments that do not fit go back to the model. */
+  readonly parameters: Schema.Schema.AnyNoContext
+  /** The schema of the result. One that does not fit is a 400, and nothing is sent. */
+  readonly result: Schema.Schema.AnyNoContext
+}
+
+/**
+ * The options of {@link flowPage}. `V` is the verdict of `authorize`.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface PlatformPageOptions<
+  V extends Relay.Verdict,
+  out AE = never,
+  out AR = never,
+  out IE = never,
+  out IR = never,
+  out TE = never,
+  out TR = never
+> extends Limits {
+  /**
+   * You pay for every run, so this function decides who may run the flow. It has no default. It is called for each request
+   * and must not read the request's own body.
+   *
+   * `true` or an object, such as the user, allows the request. `false`, a failure and any other value refuse it with 403
+   * `FORBIDDEN`. A failure with a `status` or `statusCode` from 400 to 599 is answered with that status, and its `detail`,
+   * if that is a string, is the code. The caller never sees its message.
+   */
+  readonly authorize: (request: HttpServerRequest.HttpServerRequest, asked: PageRequest) => Effect.Effect<V, AE, AR>
+  /** Returns the name of a caller, who alone finds its chats again: 1 to 256 characters. */
+  readonly owner: (caller: Exclude<V, false>) => string
+  /**
+   * Makes the input of a run. All messages come from the page, those of the assistant too. A failure with a `status` is
+   * answered as one of `authorize`. Default: the text of the last message.
+   */
+  readonly input?:
+    | ((messages: ReadonlyArray<Message>, caller: Exclude<V, false>) => Effect.Effect<FlowInput, IE, IR>)
+    | undefined
+  /** Tools that run here. In a pause with tools of the page they run when the page has answered. */
+  readonly serverTools?: Tools.ToolSet<TE, TR> | undefined
+  /** Tools that run in the page, by their names. */
+  readonly clientTools?: { readonly [name: string]: PlatformClientTool } | undefined
+}
+
+const pageNames: Names<PlatformPageOptions<Relay.Verdict>> = {
+  ...limitNames,
+  authorize: true,
+  owner: true,
+  input: true,
+  serverTools: true,
+  clientTools: true
+}
+
+const noTools: Tools.ToolSet<never, never> = Tools.handle([], () => Effect.succeed([]))
+
+const pageTools = <TE, TR>(
+  { clientTools = {}, serverTools }: Pick<
+    PlatformPageOptions<Relay.Verdict, never, never, never, never, TE, TR>,
+    "clientTools" | "serverTools"
+  >
+): PageTools<TE, TR> => {
+  const own = Object.entries(clientTools)
+  return {
+    server: serverTools ?? noTools,
+    page: Tools.make(
+      ...own.map(([name, { description, parameters }]) =>
+        Tools.tool({ name, description, parameters, handler: () => Effect.succeed(null) })
+      )
+    ),
+    results: new Map(own.map(([name, { result }]) => [name, result]))
+  }
+}
+
+const pieceByPiece = ({ headers, leave, next, status }: StreamAnswer): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.stream(
+    Stream.repeatEffectOption(Effect.flatMap(
+      next,
+      Option.match({
+        onNone: () => Effect.fail(Option.none()),
+        onSome: (text) => Effect.succeed(encoder.encode(text))
+      })
+    )).pipe(Stream.ensuring(leave)),
+    { status, headers, contentType: headers["content-type"] }
+  )
+
+const paged = <R>(
+  page: Page<HttpServerRequest.HttpServerRequest, R | NoukaiHttp>,
+  http: NoukaiHttp.Service
+): HttpApp.Default<never, Exclude<R, NoukaiHttp> | Scope.Scope> =>
+  Effect.gen(function*() {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const pull = yield* bodyOf(request)
+    const answer = yield* Effect.provideService(
+      page({
+        request,
+        method: request.method,
+        url: request.originalUrl,
+        header: (name) => request.headers[name],
+        pull
+      }),
+      NoukaiHttp,
+      http
+    )
+    if ("next" in answer) return pieceByPiece(answer)
+    return answer.isRead ? whole(answer) : early(pull, answer)
+  })
+
+/**
+ * A flow in a page, as an app for routes: `POST {api}` runs a turn, `GET {api}/{chat}/stream` shows it again,
+ * `DELETE {api}/{chat}` cancels it. `useChat` of the AI SDK and `useFlow` of `@effect-noukai/promise/react` read it. `/Page`
+ * describes the wire.
+ *
+ * Fails with `InvalidRequestError` when an option is wrong.
+ *
+ * @example
+ * ```ts
+ * import * as Platform from "@effect-noukai/adapters/platform"
+ * import { HttpRouter } from "@effect/platform"
+ * import { Effect } from "effect"
+ *
+ * declare const userOf: (authorization: string | undefined) => Effect.Effect<{ readonly id: string } | false>
+ *
+ * const router = Effect.map(
+ *   Platform.flowPage({
+ *     flow: "noukai/samples/two-step",
+ *     authorize: (request) => userOf(request.headers.authorization),
+ *     owner: (user) => user.id
+ *   }),
+ *   (page) => HttpRouter.empty.pipe(HttpRouter.all("/api/triage", page), HttpRouter.all("/api/triage/*", page))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const flowPage = <
+  V extends Relay.Verdict,
+  AE = never,
+  AR = never,
+  IE = never,
+  IR = never,
+  TE = never,
+  TR = never
+>(
+  options: PlatformPageOptions<V, AE, AR, IE, IR, TE, TR>
+): Effect.Effect<
+  HttpApp.Default<never, Exclude<AR | IR | TR, NoukaiHttp> | Scope.Scope>,
+  InvalidRequestError,
+  NoukaiHttp
+> =>
+  Effect.flatMap(NoukaiHttp, (http) =>
+    Either.gen(function*() {
+      yield* checkNames(options, pageNames)
+      const { authorize, clientTools, input, owner, serverTools, ...limits } = options
+      const tools = pageTools({ clientTools, serverTools })
+      return paged(handler(yield* made(limits, { authorize, owner, input }, tools, http.defaults)), http)
+    }))

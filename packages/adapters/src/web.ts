@@ -9,12 +9,15 @@ import type { Names } from "@effect-noukai/sdk/kit/names"
 import type { ReplayError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import type * as ErrorAnswer from "./ErrorAnswer.js"
 import type { RelayHandlerOptions } from "./FlowRelay.js"
 import { snapshot } from "./internal/asyncContext.js"
 import { handledError } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
 import { clientNames, errorNames, refuseMisnamed, refuseNoHandler, refuseWithoutClient } from "./internal/names.js"
+import type { StreamAnswer } from "./internal/page/handler.js"
+import { promisePage } from "./internal/page/promisePage.js"
 import { promiseRelay, unavailable } from "./internal/relay/promiseRelay.js"
 import { declaresBody, linger } from "./internal/relay/readBody.js"
 import { isExcluded, requestedSession } from "./internal/sessions/request.js"
@@ -22,6 +25,8 @@ import * as RequestScope from "./internal/sessions/requestScope.js"
 import { type RequestBody, requestBody } from "./internal/web/requestBody.js"
 import { responseOf, ScopedRequest } from "./internal/web/scopedRequest.js"
 import { promiseReceiver } from "./internal/webhooks.js"
+import type { PageHandlerOptions } from "./Page.js"
+import type { Verdict } from "./Relay.js"
 import * as ReplayAnswer from "./ReplayAnswer.js"
 import * as SessionsOptions from "./SessionsOptions.js"
 import type { WebhookOptions } from "./Webhooks.js"
@@ -288,4 +293,88 @@ export const relay = <Request extends globalThis.Request = globalThis.Request>(
       return earlyResponse(requested, unavailable)
     }
   }
+}
+
+/**
+ * The options of {@link flowPage}.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type PageOptions<Request extends globalThis.Request, V extends Verdict> = PageHandlerOptions<Request, V>
+
+/**
+ * The handlers of a page. They are one function, which looks at the method of the request.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FlowPage<in Request> {
+  /** Runs a turn, or takes the results of tools. */
+  readonly POST: (request: Request) => Promise<Response>
+  /** Shows the newest turn of a chat again. */
+  readonly GET: (request: Request) => Promise<Response>
+  /** Cancels the turn that is under way. */
+  readonly DELETE: (request: Request) => Promise<Response>
+}
+
+/** A response whose text is pulled. It ends the stream when the caller has left. */
+const streamed = ({ headers, leave, next, status }: StreamAnswer, signal: AbortSignal): Response => {
+  const left = () => void Effect.runFork(leave)
+  if (signal.aborted) left()
+  signal.addEventListener("abort", left, { once: true })
+  const body = new ReadableStream<Uint8Array>({
+    pull: async (controller) => {
+      const text = await Effect.runPromise(next)
+      if (Option.isSome(text)) return controller.enqueue(encoder.encode(text.value))
+      signal.removeEventListener("abort", left)
+      controller.close()
+    },
+    cancel: left
+  }, { highWaterMark: 0 })
+  return new Response(body, { status, headers })
+}
+
+/**
+ * A flow in a page, for `useChat` of the AI SDK and `useFlow` of `@effect-noukai/promise/react`: `POST {api}` runs a turn,
+ * `GET {api}/{chat}/stream` shows it again, `DELETE {api}/{chat}` cancels it. Each run is billed to you, so `authorize` has
+ * no default. `/Page` describes the wire.
+ *
+ * Throws an `InvalidRequestError` when an option is wrong.
+ *
+ * @example
+ * ```ts
+ * import { flowPage } from "@effect-noukai/adapters/web"
+ * import { Noukai } from "@effect-noukai/promise"
+ *
+ * declare const userOf: (request: Request) => Promise<{ readonly id: string } | false>
+ *
+ * export const { DELETE, GET, POST } = flowPage({
+ *   client: new Noukai(),
+ *   flow: "noukai/samples/two-step",
+ *   authorize: (request) => userOf(request),
+ *   owner: (user) => user.id
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const flowPage = <V extends Verdict, Request extends globalThis.Request = globalThis.Request>(
+  options: PageOptions<Request, V>
+): FlowPage<Request> => {
+  const answers = promisePage(options)
+  const handle = async (request: Request): Promise<Response> => {
+    const requested = requestBody(request)
+    const answer = await answers({
+      request,
+      method: request.method,
+      url: request.url,
+      header: (name) => request.headers.get(name) ?? undefined,
+      pull: requested.pull
+    })
+    if ("next" in answer) return streamed(answer, request.signal)
+    return answer.isRead ? new Response(answer.body ?? null, answer) : earlyResponse(requested, answer)
+  }
+  return { POST: handle, GET: handle, DELETE: handle }
 }

@@ -10,6 +10,7 @@ import type { FlowService } from "@effect-noukai/sdk/FlowService"
 import type { JobService } from "@effect-noukai/sdk/JobService"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import type { RunService } from "@effect-noukai/sdk/RunService"
+import * as Tools from "@effect-noukai/sdk/Tools"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
 import * as Function from "effect/Function"
@@ -21,7 +22,9 @@ import { valueOrThrow } from "./internal/errors/promiseError.js"
 import { reading, refusal } from "./internal/options/reading.js"
 import { type Names, takeKnown } from "./internal/options/unknown.js"
 import { withGate } from "./internal/scope/replayGate.js"
+import { toolsOf } from "./internal/tools/toolHandling.js"
 import { Noukai } from "./Noukai.js"
+import type { Tool } from "./TypedTool.js"
 
 /**
  * The services that a client requires of a runtime. `NoukaiLive`, `Noukai.layer` and `NoukaiReplay` provide them.
@@ -139,4 +142,19 @@ export const run = async <A, E>(
   const { signal } = takeKnown("run", options, names, Function.constVoid)
   if (!reading("run", "effect", () => Effect.isEffect(effect))) throw refusal("run", "effect", "must be an Effect")
   return await client.run(withGate(client.defaults.replayEnabled, effect), signal)
+}
+
+/**
+ * Returns tools of `defineTool` as tools of the SDK, for libraries around the client. Throws an `InvalidRequestError` for
+ * other tools.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const toolSet = (tools: ReadonlyArray<Tool>): Tools.ToolSet<Error, never> => {
+  if (!Array.isArray(tools)) throw refusal("toolSet", "tools", "must be an array")
+  if (tools.length === 0) return Tools.handle([], () => Effect.succeed([]))
+  const set = toolsOf([...tools], undefined)
+  if (set === undefined || !("run" in set)) throw refusal("toolSet", "tools", "must be made by defineTool")
+  return set
 }

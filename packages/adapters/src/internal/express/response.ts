@@ -1,7 +1,9 @@
 /** Sends Node's responses and waits for their ends. */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { ReplayAnswer } from "../../ReplayAnswer.js"
 import { type JsonAnswer, jsonAnswer } from "../jsonAnswer.js"
+import type { StreamAnswer } from "../page/handler.js"
 import { linger, type Pull } from "../relay/readBody.js"
 import type { NodeRequest, NodeResponse } from "./messages.js"
 
@@ -25,7 +27,7 @@ const ofBody =
   /^(content-(?!security-policy)|etag$|last-modified$|accept-ranges$|transfer-encoding$|location$|expires$|age$|.*cache-control$|surrogate-control$)/
 
 /** Sets the status and headers of a response, unless it has begun. Drops the headers of a response that it replaces. */
-const begin = (response: NodeResponse, { headers, status }: JsonAnswer): boolean => {
+const begin = (response: NodeResponse, { headers, status }: Pick<JsonAnswer, "headers" | "status">): boolean => {
   if (response.headersSent || response.writableEnded) return false
   for (const name of response.getHeaderNames()) {
     if (ofBody.test(name)) response.removeHeader(name)
@@ -62,6 +64,32 @@ export const sendEarly = (
       response.end()
       return isEnded ? Effect.void : Effect.andThen(over(response), Effect.sync(() => request.destroy()))
     })
+  })
+
+/** Waits until a response takes more. */
+const drained = (response: NodeResponse): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    const done = () => resume(Effect.void)
+    response.on("drain", done)
+    return Effect.sync(() => response.off("drain", done))
+  })
+
+/** Sends a response piece by piece, as fast as the caller reads. A caller who leaves ends the pieces. */
+export const sendPieces = (
+  response: NodeResponse,
+  { headers, leave, next, status }: StreamAnswer
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (!begin(response, { headers, status })) return leave
+    const more: Effect.Effect<void> = Effect.flatMap(
+      next,
+      Option.match({
+        onNone: () => Effect.sync(() => void response.end()),
+        onSome: (text) =>
+          response.write(text) === false ? Effect.zipRight(drained(response), more) : Effect.suspend(() => more)
+      })
+    )
+    return Effect.raceFirst(Effect.zipRight(more, Effect.never), Effect.zipRight(over(response), leave))
   })
 
 const controllers = new WeakMap<object, AbortController>()

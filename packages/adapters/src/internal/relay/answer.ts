@@ -1,6 +1,8 @@
-import { isCount } from "@effect-noukai/sdk/kit/names"
+import { isCount, isNegativeTime } from "@effect-noukai/sdk/kit/names"
 import { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
+import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import { jsonHeaders } from "../jsonAnswer.js"
 
 /** The response to a caller: status, headers and body. */
@@ -38,4 +40,18 @@ export const limit = (
   return value === Infinity || isCount(value, 0)
     ? Either.right(value)
     : Either.left(invalid(field, "must be a whole number of at least 0, or Infinity", method))
+}
+
+/** A checked duration. */
+export const clock = (
+  field: string,
+  value: unknown,
+  otherwise: Duration.DurationInput,
+  method?: string
+): Either.Either<Duration.Duration, InvalidRequestError> => {
+  const duration = isNegativeTime(value)
+    ? Option.none()
+    : Duration.decodeUnknown(value === undefined ? otherwise : value)
+  const reason = "must be a duration of at least 0: milliseconds as a number, or text such as \"30 seconds\""
+  return Either.fromOption(duration, () => invalid(field, reason, method))
 }

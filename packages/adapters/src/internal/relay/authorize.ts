@@ -8,16 +8,21 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import { called, looked, Thrown } from "../untrusted.js"
-import { type Answer, refusal } from "./answer.js"
 import { isJsonObject } from "./parseBody.js"
 
 const isErrorStatus = (u: unknown): u is number => typeof u === "number" && Number.isInteger(u) && u >= 400 && u <= 599
+
+/** The refusal of a caller. */
+export interface Rejection {
+  readonly status: number
+  readonly detail: string
+}
 
 /**
  * The refusal that an error of `authorize` describes, if it has a status. The status of an error of ours is not for the
  * caller.
  */
-export const rejectionOf = (error: unknown): { readonly status: number; readonly detail: string } | undefined => {
+export const rejectionOf = (error: unknown): Rejection | undefined => {
   if (!isJsonObject(error) || isNoukaiError(error) || error instanceof NoukaiError) return undefined
   const status = [error.status, error.statusCode].find(isErrorStatus)
   if (status === undefined) return undefined
@@ -53,55 +58,61 @@ const oddVerdict = (value: unknown): string | undefined => {
   return Either.getOrElse(Either.try(() => oddObject(value)), () => "something that cannot be looked at")
 }
 
-const forbidden = refusal(403, "FORBIDDEN")
+export const forbidden: Rejection = { status: 403, detail: "FORBIDDEN" }
 
 /**
- * The refusal of a caller, if `authorize` does not allow the run. Logs only the kind of an odd verdict, because the
- * verdict may hold a secret. An `authorize` that returns nothing is a mistake in the program, and is logged once.
+ * The verdict of `authorize`, if it allows the run. Logs only the kind of an odd verdict, because the verdict may hold a
+ * secret. An `authorize` that returns nothing is a mistake in the program, and is logged once.
  */
-const judge = () => {
+const judge = (adapter: string) => {
   let isTold = false
-  return (verdict: unknown): Effect.Effect<Answer | undefined> => {
+  return <V>(verdict: V): Effect.Effect<Exclude<V, false>, Rejection> => {
     const odd = oddVerdict(verdict)
-    if (odd === undefined) return Effect.succeed(verdict === false ? forbidden : undefined)
-    if (verdict === undefined && isTold) return Effect.succeed(forbidden)
+    if (odd === undefined) return isAllowed(verdict) ? Effect.succeed(verdict) : Effect.fail(forbidden)
+    if (verdict === undefined && isTold) return Effect.fail(forbidden)
     isTold ||= verdict === undefined
-    const warning = `relay: authorize returned ${odd}, and the request was refused; return true or an object, such ` +
-      "as the user, to let the caller pass, and false to refuse"
-    return Effect.as(Effect.logWarning(warning), forbidden)
+    const warning = `${adapter}: authorize returned ${odd}, and the request was refused; return true or an object, ` +
+      "such as the user, to let the caller pass, and false to refuse"
+    return Effect.zipRight(Effect.logWarning(warning), Effect.fail(forbidden))
   }
 }
 
+const isAllowed = <V>(verdict: V): verdict is Exclude<V, false> => verdict !== false
+
 /**
- * The refusal of a caller, if `authorize` does not allow the run. Logs only the name of an error, because its message
- * may hold a secret.
+ * The verdict of `authorize`, or the refusal of the caller. Logs only the name of an error, because its message may hold a
+ * secret.
  */
-export const authorized = <Request, Body, E, R>(
-  authorize: (request: Request, body: Body) => Effect.Effect<unknown, E, R>,
-  timeout: Duration.Duration
+export const authorized = <Request, Body, V, E, R>(
+  authorize: (request: Request, body: Body) => Effect.Effect<V, E, R>,
+  timeout: Duration.Duration,
+  adapter = "relay"
 ) => {
-  const judged = judge()
-  return (request: Request, body: Body): Effect.Effect<Answer | undefined, never, R> =>
+  const judged = judge(adapter)
+  return (request: Request, body: Body): Effect.Effect<Exclude<V, false>, Rejection, R> =>
     called(() => authorize(request, body)).pipe(
       Effect.timeoutOption(timeout),
       // the timeout also fires in an uninterruptible region, and a failed sibling does not wait for it
       Effect.interruptible,
       Effect.disconnect,
-      Effect.flatMap(Option.match({
-        onNone: () =>
-          Effect.as(Effect.logWarning("relay: authorize took too long; the request was refused"), forbidden),
-        onSome: judged
-      })),
-      Effect.catchAllCause((cause): Effect.Effect<Answer> => {
+      Effect.catchAllCause((cause): Effect.Effect<never, Rejection> => {
         const [failed] = [...Cause.failures(cause), ...Cause.defects(cause)]
         const error = looked(() => failed instanceof Thrown ? failed.reason : failed)
         const refused = looked(() => rejectionOf(error))
         return refused === undefined
-          ? Effect.as(
-            Effect.logDebug(`relay: authorize refused with ${looked(() => nameOf(error)) ?? "something odd"}`),
-            forbidden
+          ? Effect.zipRight(
+            Effect.logDebug(`${adapter}: authorize refused with ${looked(() => nameOf(error)) ?? "something odd"}`),
+            Effect.fail(forbidden)
           )
-          : Effect.succeed(refusal(refused.status, refused.detail))
-      })
+          : Effect.fail(refused)
+      }),
+      Effect.flatMap(Option.match({
+        onNone: () =>
+          Effect.zipRight(
+            Effect.logWarning(`${adapter}: authorize took too long; the request was refused`),
+            Effect.fail(forbidden)
+          ),
+        onSome: judged
+      }))
     )
 }

@@ -1,0 +1,64 @@
+/** The turns of chats: the store of one process, and the lease of a turn that is under way. */
+import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+import type { Claim, Turns } from "../../Page.js"
+import { Thrown } from "../untrusted.js"
+
+interface Held {
+  readonly turn: string
+  readonly holder: string
+  readonly until: number
+}
+
+/** The number of chats that a process remembers. */
+const most = 100_000
+
+/** The turns of one process. The oldest chats are forgotten. */
+export const turnsInProcess = (now: () => number): Turns => {
+  const chats = new Map<string, Held>()
+  return {
+    latest: (chat) => {
+      const found = chats.get(chat)
+      return found === undefined ? undefined : { turn: found.turn, held: found.until > now() }
+    },
+    claim: ({ chat, holder, lease, turn }) => {
+      const found = chats.get(chat)
+      if (found !== undefined && found.holder !== holder && found.until > now()) return false
+      chats.delete(chat)
+      chats.set(chat, { turn, holder, until: now() + lease })
+      if (chats.size > most) chats.delete(chats.keys().next().value!)
+      return true
+    }
+  }
+}
+
+/** Asks a store, which may throw, reject, answer later, or not at all. */
+export const onStore = <A>(ask: () => A | PromiseLike<A>): Effect.Effect<A, Thrown> =>
+  Effect.timeoutFail(Effect.tryPromise({ try: async () => ask(), catch: (reason) => new Thrown({ reason }) }), {
+    duration: "10 seconds",
+    onTimeout: () => new Thrown({ reason: "the store of turns has not answered after 10 seconds" })
+  })
+
+/** The time for which a turn is held. It is claimed again after a third of it. */
+const lease = 60_000
+
+/** The turn of a request. */
+export interface HeldTurn extends Omit<Claim, "lease"> {
+  readonly turns: Turns
+}
+
+/** Holds a turn; `false` if another one is under way. */
+export const hold = ({ turns, ...turn }: HeldTurn): Effect.Effect<boolean, Thrown> =>
+  onStore(() => turns.claim({ ...turn, lease }))
+
+/** Lets go of a turn. If the store fails, the lease ends by itself. */
+export const release = ({ turns, ...turn }: HeldTurn): Effect.Effect<void> =>
+  Effect.ignore(onStore(() => turns.claim({ ...turn, lease: 0 })))
+
+/** Keeps a turn. Ends when another holder has it. */
+export const keep = (turn: HeldTurn): Effect.Effect<void> =>
+  Effect.asVoid(Effect.repeat(
+    // a store that fails may answer again before the lease ends
+    Effect.delay(Effect.orElseSucceed(hold(turn), () => true), lease / 3),
+    { while: identity<boolean> }
+  ))
