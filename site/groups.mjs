@@ -13,7 +13,7 @@ const groups = {
   },
   promise: {
     "Begin": ["", "Noukai", "NoukaiOptions"],
-    "Run flows": ["Flow", "FlowOptions", "ExecuteResult", "StreamEvent", "Tool", "Budget"],
+    "Run flows": ["Flow", "FlowOptions", "ExecuteResult", "StoredRun", "StreamEvent", "Tool", "Budget"],
     "Schemas": ["TypedFlow", "TypedTool", "Schemas"],
     "Jobs, runs, sessions": ["Job", "JobStatus", "webhook", "Run", "Trace", "TraceScope"],
     "Errors": ["NoukaiError", "ServerErrorCode"],

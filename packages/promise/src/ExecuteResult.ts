@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { PausedState } from "./StoredRun.js"
 import type { ToolCall } from "./Tool.js"
 
 /**
@@ -54,6 +55,11 @@ export interface PausedResult {
   sessionId?: string
   /** Distinguishes the two results. Not part of the JSON. */
   readonly requiresToolCalls: true
+  /**
+   * Stored as JSON, it lets `flow.resume` answer the run in another process. Absent through a relay, whose server keeps
+   * the key. Not part of the JSON.
+   */
+  readonly state?: PausedState
   /**
    * Continues the run with one result per call. The options of the first call apply, its signal included. Rejects with
    * an `InvalidRequestError` before anything is sent if a result is missing, unknown or duplicate.

@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 import type { FlowAddress, FlowRef } from "@effect-noukai/sdk/Flow"
+import type { PausedState as SdkState } from "@effect-noukai/sdk/FlowCursor"
 import { FlowService } from "@effect-noukai/sdk/FlowService"
 import { JobService } from "@effect-noukai/sdk/JobService"
 import * as Effect from "effect/Effect"
@@ -16,6 +17,7 @@ import type {
   ExecuteAsyncOptions,
   ExecuteOnceOptions,
   ExecuteOptions,
+  ResumeOptions,
   StepsOptions
 } from "./FlowOptions.js"
 import { Client } from "./internal/client/client.js"
@@ -28,16 +30,21 @@ import {
   executeNames,
   executeOnceInput,
   onceNames,
+  resumeInput,
+  resumeNames,
   submitInput,
   submitNames,
   submitOnceInput,
   submitOnceNames
 } from "./internal/execute/flowInput.js"
+import { fieldOf } from "./internal/json.js"
 import { takeKnown } from "./internal/options/unknown.js"
 import { EventIterator } from "./internal/stream/eventIterator.js"
 import { EventTranslator } from "./internal/stream/eventTranslator.js"
+import { answerOf } from "./internal/tools/toolResults.js"
 import { Job, OnceJob } from "./Job.js"
 import { Run } from "./Run.js"
+import type { PausedState } from "./StoredRun.js"
 import type { StepCompleted, StreamEvent } from "./StreamEvent.js"
 
 /**
@@ -118,6 +125,36 @@ export class Flow {
   }
 
   /**
+   * Answers a paused run from its stored state, in another process if need be, with one result for each call of
+   * `state.toolCalls`. Without `tools` or `toolHandler` the run may pause again.
+   *
+   * Rejects with an `InvalidRequestError` before anything is sent for other results, and for the state of another flow.
+   * If the pause was answered before, the call goes on from where the run is now.
+   *
+   * @example
+   * ```ts
+   * import type { Noukai } from "@effect-noukai/promise"
+   *
+   * const answer = async (noukai: Noukai, stored: string, content: string) => {
+   *   const state = JSON.parse(stored) // what `onPause` has stored
+   *   const toolResults = state.toolCalls.map(({ id }: { id: string }) => ({ tool_call_id: id, content }))
+   *   return await noukai.flow(state.flow).resume(state, { toolResults })
+   * }
+   * ```
+   */
+  async resume(state: PausedState, options: ResumeOptions): Promise<ExecuteResult | PausedResult> {
+    const { client } = this
+    const operation = "flow.resume"
+    const { input: [results, input], signal } = takeKnown(operation, options, resumeNames, (given) => {
+      const answer = { toolResults: given.toolResults }
+      return [answerOf(operation, answer, String(fieldOf(state, "executionId"))), resumeInput(given)] as const
+    })
+    // the SDK checks the state
+    const effect = Effect.flatMap(FlowService, (flows) => flows.resume(this.target, state as SdkState, results, input))
+    return await client.run(executeResult(effect, (resumed) => client.run(resumed, signal)), signal)
+  }
+
+  /**
    * Submits a run to the queue once per key and resolves with its handle, or with the handle of the existing job in any
    * state. Keys and processes behave as with {@link executeOnce}.
    *
@@ -193,7 +230,7 @@ export class Flow {
     checkStreamed("flow.steps", options)
     const asked = () =>
       takeKnown("flow.steps", options, eventsNames, (given) => {
-        const input = eventsInput(given)
+        const input = eventsInput("flow.steps", given)
         return Effect.map(FlowService, (flows) => flows.steps(this.target, input))
       })
     return new EventIterator(this.client, asked, new EventTranslator().step)
@@ -219,7 +256,7 @@ export class Flow {
     checkStreamed("flow.events", options)
     const asked = () =>
       takeKnown("flow.events", options, eventsNames, (given) => {
-        const input = eventsInput(given)
+        const input = eventsInput("flow.events", given)
         return Effect.map(FlowService, (flows) => flows.events(this.target, input))
       })
     return new EventIterator(this.client, asked, new EventTranslator().event)

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { Nudges } from "@effect-noukai/sdk/Webhook"
+import type { FlowCursor, PausedState } from "./StoredRun.js"
 import type { ToolHandler } from "./Tool.js"
 import type { Tool } from "./TypedTool.js"
 
@@ -17,12 +18,27 @@ import type { Tool } from "./TypedTool.js"
 export type VersionSpec = "draft" | "production" | number
 
 /**
+ * The option for each pause of a run.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface PauseOptions {
+  /**
+   * Called with the state of each pause for tool calls, before anything answers it. The run goes on when its promise
+   * resolves, so that what it stores is there after a crash, for `flow.resume` in another process. If it rejects, the
+   * call rejects with that error, and the run stays paused. Default: nothing is done.
+   */
+  onPause?: ((state: PausedState) => unknown) | undefined
+}
+
+/**
  * The options of `execute`.
  *
  * @since 0.1.0
  * @category options
  */
-export interface ExecuteOptions {
+export interface ExecuteOptions extends PauseOptions {
   /** The user's message; excludes `messages`. */
   message?: string | undefined
   /** A conversation; excludes `message`. Its last entry is the current turn. An empty list counts as absent. */
@@ -137,12 +153,50 @@ export interface ExecuteOnceOptions extends Omit<ExecuteOptions, "sessionId" | "
 export interface ExecuteAsyncOnceOptions extends Omit<ExecuteAsyncOptions, "sessionId">, OnceOptions {}
 
 /**
- * The options of `steps`: those of `execute` without a conversation.
+ * The options of `resume`. The other options of the first call are in the state.
  *
  * @since 0.1.0
  * @category options
  */
-export interface StepsOptions extends Omit<ExecuteOptions, "messages"> {
+export interface ResumeOptions
+  extends
+    PauseOptions,
+    Pick<ExecuteOptions, "tools" | "toolHandler" | "maxToolRounds" | "maxCostUsd" | "timeout" | "signal">
+{
+  /** One result for each call of `state.toolCalls`, as `PausedResult.resume` takes them. */
+  toolResults: Record<string, unknown>[]
+}
+
+/**
+ * How a cut stream goes on.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface HealOptions {
+  /** How often, until a step or a tool round has completed since. Default: 5. */
+  attempts?: number | undefined
+  /** Milliseconds before the first of them; each further wait is twice as long, up to 30 seconds. Default: 500. */
+  delay?: number | undefined
+}
+
+/**
+ * The options of `steps`: those of `execute` without a conversation and `onPause`.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface StepsOptions extends Omit<ExecuteOptions, "messages" | "onPause"> {
+  /**
+   * Goes on from the cursor of an event or an error, of this process or another. Its outputs may have been edited. A
+   * step that had not completed runs again; so does the last one, if the end of the run was lost.
+   */
+  from?: FlowCursor | undefined
+  /**
+   * Goes on after a cut. A run is never started twice, but the step that was cut off runs again with each attempt and may
+   * be billed as often. `true`: with the defaults of {@link HealOptions}. Default: false.
+   */
+  heal?: boolean | HealOptions | undefined
   /** Outputs that replace the real ones for later steps, by step id. */
   inputOverrides?: Record<string, unknown> | undefined
 }
@@ -214,7 +268,9 @@ export interface RelayExecuteTransportOptions extends CreateRelayFlowOptions {
  * @since 0.1.0
  * @category options
  */
-export interface RelayExecuteOptions extends Omit<ExecuteOptions, "version" | "sessionId" | "maxCostUsd" | "timeout"> {
+export interface RelayExecuteOptions
+  extends Omit<ExecuteOptions, "version" | "sessionId" | "maxCostUsd" | "timeout" | "onPause">
+{
   /** Tools in OpenAI's function format; at most 64. A relay takes no tools of `defineTool`. */
   tools?: ReadonlyArray<Record<string, unknown>> | undefined
   /** The limit of each request as text, such as `"30 seconds"`. Default: the timeout of the flow. */

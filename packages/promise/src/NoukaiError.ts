@@ -6,6 +6,8 @@
  *
  * @since 0.1.0
  */
+import { fieldOf } from "./internal/json.js"
+import type { FlowCursor, PausedState } from "./StoredRun.js"
 
 /**
  * The fields that every error may have.
@@ -56,6 +58,10 @@ export class NoukaiError extends Error {
   declare readonly requestId?: string
   /** The body of the response, parsed if it is JSON, with masked keys and at most 64 KiB. */
   declare readonly responseBody?: unknown
+  /** Where a streamed run was when the call failed, for `from` of `events`, if it can go on. Not part of the JSON. */
+  declare readonly cursor?: FlowCursor
+  /** The pause of a run that was not answered, for `flow.resume`, if it can be. Not part of the JSON. */
+  declare readonly state?: PausedState
   /** True only if sending the same request again cannot start a second run. */
   readonly isRetryable: boolean
 
@@ -68,6 +74,14 @@ export class NoukaiError extends Error {
 
   static {
     this.prototype.name = "NoukaiError"
+    for (const place of ["cursor", "state"]) {
+      Object.defineProperty(this.prototype, place, {
+        get(this: NoukaiError) {
+          return fieldOf(this.cause, place)
+        },
+        configurable: true
+      })
+    }
     // not enumerable, so that no log shows it; writable, because Koa writes it
     Object.defineProperty(this.prototype, "status", { value: 500, writable: true, configurable: true })
     // Node prints the error without its cause, which says the same with the stack of the SDK

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { FlowCursor } from "./StoredRun.js"
 import type { ToolCall } from "./Tool.js"
 import type { TokenBreakdown } from "./Trace.js"
 
@@ -19,6 +20,8 @@ export interface RunStarted {
   executionId?: string
   flowId?: string
   stepCount?: number
+  /** The place of the run, for `from` of `events`. Not part of the JSON. */
+  readonly cursor?: FlowCursor
 }
 
 /**
@@ -78,6 +81,8 @@ export interface StepCompleted {
   costUsd?: string
   /** From 0, in the whole flow. */
   stepIndex: number
+  /** The place of the run, for `from` of `events`. Not part of the JSON. */
+  readonly cursor?: FlowCursor
 }
 
 /**
@@ -106,6 +111,8 @@ export interface StepPaused {
   stepId: string
   /** Its index, from 0, in the whole flow. */
   stepIndex: number
+  /** The place of the run, for `from` of `events`. Not part of the JSON. */
+  readonly cursor?: FlowCursor
 }
 
 /**
@@ -130,6 +137,8 @@ export interface ToolCallsRequired {
   toolCalls: ToolCall[]
   /** Outputs of the steps so far, by step id. */
   accumulatedOutputs: Record<string, unknown>
+  /** The place of the run, for `from` of `events`. Not part of the JSON. */
+  readonly cursor?: FlowCursor
   /**
    * Continues with one result per call. The next event is the first one of the continuation. Rejects with an
    * `InvalidRequestError` if a result is missing, unknown, duplicate or not JSON: then the pause can still be answered.

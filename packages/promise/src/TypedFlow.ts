@@ -11,10 +11,12 @@ import type {
   ExecuteAsyncOptions,
   ExecuteOnceOptions,
   ExecuteOptions,
+  ResumeOptions,
   StepsOptions
 } from "./FlowOptions.js"
 import type { Job, PollOptions, WaitOptions } from "./Job.js"
 import type { JobStatus } from "./JobStatus.js"
+import type { PausedState } from "./StoredRun.js"
 import type { StepCompleted, StreamEvent } from "./StreamEvent.js"
 
 /**
@@ -142,6 +144,8 @@ export interface TypedFlow<P, A> extends Pick<Flow, "org" | "project" | "slug" |
   execute(...[options]: TypedOptions<ExecuteOptions, P>): Promise<TypedResult<A>>
   /** As `executeOnce` of {@link Flow}. The result of an existing run is checked too. */
   executeOnce(key: string, ...[options]: TypedOptions<ExecuteOnceOptions, P>): Promise<OnceResult<TypedResult<A>>>
+  /** As `resume` of {@link Flow}. The result of a completed run fits the schema. */
+  resume(state: PausedState, options: ResumeOptions): Promise<TypedResult<A>>
   /** As `executeAsync` of {@link Flow}. */
   executeAsync(...[options]: TypedOptions<ExecuteAsyncOptions, P>): Promise<TypedJob<A>>
   /** As `submitOnce` of {@link Flow}. */

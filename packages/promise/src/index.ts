@@ -16,9 +16,12 @@ export type {
   ExecuteAsyncOptions,
   ExecuteOnceOptions,
   ExecuteOptions,
+  HealOptions,
   OnceOptions,
+  PauseOptions,
   RelayExecuteOptions,
   RelayExecuteTransportOptions,
+  ResumeOptions,
   StepsOptions,
   VersionSpec
 } from "./FlowOptions.js"
@@ -75,6 +78,7 @@ export type {
 } from "./Schemas.js"
 export { ServerErrorCode } from "./ServerErrorCode.js"
 export type { ServerErrorCodeValue } from "./ServerErrorCode.js"
+export type { FlowCursor, PausedState } from "./StoredRun.js"
 export type {
   FlowCompleted,
   RunStarted,

@@ -187,16 +187,16 @@ describe("a pause by hand", () => {
       const of = (content: unknown) => [{ tool_call_id: id, content }]
       return [
         ["toolResults", "none"],
-        ["results", []],
-        ["results[0].toolCallId", [{ content: "sunny" }]],
-        ["results[0].toolCallId", [{ tool_call_id: "another", content: "sunny" }]],
-        ["results[1]", [...of("sunny"), ...of("sunny")]],
-        ["results[0].content", of(new Map([[1, 2]]))],
-        ["results[0].content", [{ tool_call_id: id, contnet: "sunny" }]],
-        ["results[0].content", of(Promise.resolve("sunny"))],
-        ["results[0].content", of(() => "sunny")],
-        ["results[0].content", of(new Error("no weather"))],
-        ["results[0].content.degrees[1]", of({ degrees: [1, Number.NaN] })]
+        ["toolResults", []],
+        ["toolResults[0].toolCallId", [{ content: "sunny" }]],
+        ["toolResults[0].toolCallId", [{ tool_call_id: "another", content: "sunny" }]],
+        ["toolResults[1]", [...of("sunny"), ...of("sunny")]],
+        ["toolResults[0].content", of(new Map([[1, 2]]))],
+        ["toolResults[0].content", [{ tool_call_id: id, contnet: "sunny" }]],
+        ["toolResults[0].content", of(Promise.resolve("sunny"))],
+        ["toolResults[0].content", of(() => "sunny")],
+        ["toolResults[0].content", of(new Error("no weather"))],
+        ["toolResults[0].content.degrees[1]", of({ degrees: [1, Number.NaN] })]
       ]
     }
     for (const [place, one] of [["flow.events", pause], ["FlowService.execute", paused]] as const) {

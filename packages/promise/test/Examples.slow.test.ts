@@ -1,6 +1,6 @@
 /** The programs of the README. */
 import { type RunningEmulator, samples, startEmulator } from "@effect-noukai/emulator"
-import { APIConnectionError, Noukai } from "@effect-noukai/promise"
+import { APIConnectionError, type FlowCursor, Noukai } from "@effect-noukai/promise"
 import * as Effect from "effect/Effect"
 import { afterAll, afterEach, assert, beforeAll, it, vi } from "vitest"
 import { size } from "../../sdk/test/support/size.js"
@@ -12,6 +12,7 @@ import { grade } from "./examples/quickStart.js"
 import { ask } from "./examples/relay.js"
 import { gradeEach } from "./examples/rows.js"
 import * as scopes from "./examples/scopes.js"
+import * as stored from "./examples/stored.js"
 import * as streams from "./examples/streams.js"
 import * as tools from "./examples/tools.js"
 import { scoreOrValue } from "./examples/typedErrors.js"
@@ -45,6 +46,20 @@ it("the quick start", async () => {
   vi.stubEnv("NOUKAI_API_KEY", emulator.apiKey)
   vi.stubEnv("NOUKAI_ENV", "dev")
   assert.propertyVal(await grade("The cat sat."), "score", 8)
+})
+
+it("a stored pause is answered, and a cut stream goes on or tells where", async () => {
+  const saved: Array<string> = []
+  const paused = await stored.ask(noukai, { save: async (text) => void saved.push(text) })
+  assert.strictEqual(paused.status, "tool_calls_required")
+  const done = await stored.answer(noukai, saved[0]!, "18 °C")
+  assert.include(JSON.stringify(resultOf(done)), "18 °C")
+
+  const whole = await stored.watch(noukai)
+  emulator.addFaults({ match: { endpoint: "step" }, script: ["ok", "401"] })
+  const cut = await stored.watch(noukai)
+  assert.isTrue(typeof cut === "object" && cut !== null && "goOnFrom" in cut)
+  assert.deepStrictEqual(await stored.watch(noukai, (cut as { goOnFrom: FlowCursor }).goOnFrom), whole)
 })
 
 it("5,000 rows, each paid once, although the process stops in their middle", async () => {

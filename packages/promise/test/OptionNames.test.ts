@@ -54,6 +54,7 @@ const inputs: { readonly [name: string]: (options: object) => unknown } = {
   executeAsyncOnce: (options) => flow().executeAsyncOnce("key", any({ message: "a", ...options })),
   steps: (options) => read(flow().steps(any({ message: "a", ...options }))),
   events: (options) => read(flow().events(any({ message: "a", ...options }))),
+  resume: (options) => flow().resume(any({ executionId: "e" }), any({ toolResults: [], ...options })),
   poll: (options) => job().poll(any(options)),
   wait: (options) => job().wait(any(options)),
   waitAll: (options) => read(client().waitAll([job()], any(options))),
@@ -91,6 +92,8 @@ const misspelt: ReadonlyArray<readonly [name: string, options: object, meant: st
   ["executeAsyncOnce", { timeot: 1 }, "timeout"],
   ["steps", { inputOverride: {} }, "inputOverrides"],
   ["events", { runRemainin: true }, "runRemaining"],
+  ["events", { heal: { atempts: 1 } }, "attempts"],
+  ["resume", { toolHandlr: 1 }, "toolHandler"],
   ["poll", { timeot: 1 }, "timeout"],
   ["wait", { pollinterval: 1 }, "pollInterval"],
   ["waitAll", { concurency: 1 }, "concurrency"],
@@ -143,6 +146,13 @@ const numbers: ReadonlyArray<readonly [name: string, field: string, values: Read
   ["stepTrace", "attempt", counts],
   ["new Budget", "limitUsd", amounts],
   ["new Budget", "perRun", amounts],
+  ["resume", "maxToolRounds", counts],
+  ["resume", "maxCostUsd", amounts],
+  ["resume", "timeout", times],
+  ...["steps", "events"].flatMap((name) => [
+    [name, "heal.attempts", [...counts, 0]] as const,
+    [name, "heal.delay", amounts] as const
+  ]),
   ["createRelayFlow", "timeout", times],
   ["new RelayExecuteTransport", "timeout", times],
   ["execute of a relay flow", "maxToolRounds", counts],
@@ -154,6 +164,8 @@ const optionsOf = (field: string, value: number): object =>
     ? { rate: { limit: value, interval: 1 } }
     : field === "rate.interval"
     ? { rate: { limit: 1, interval: value } }
+    : field.startsWith("heal.")
+    ? { heal: { [field.slice("heal.".length)]: value } }
     : { [field]: value }
 
 const refusalOf = async (name: string, options: object): Promise<Noukai.InvalidRequestError> => {

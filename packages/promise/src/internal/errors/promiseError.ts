@@ -84,10 +84,11 @@ const fields: { readonly [field: string]: string } = {
   snapshots: "trace",
   firstByteTimeout: "timeout",
   idleTimeout: "timeout",
-  log: "onLog"
+  log: "onLog",
+  results: "toolResults"
 }
 
-const nameOf = (field: string): string => fields[field] ?? field
+const nameOf = (field: string): string => field.replace(/^\w+/, (name) => fields[name] ?? name)
 
 /** The words of this package in messages. */
 const terms: Terms = {

@@ -14,7 +14,7 @@ import { answerOf } from "../tools/toolResults.js"
 
 type SdkPaused = SdkPausedResult
 
-type Fields<A> = Omit<A, "requiresToolCalls" | "resume">
+type Fields<A> = Omit<A, "requiresToolCalls" | "resume" | "state">
 
 /** Runs the continuation of a pause. */
 export type ContinuationRunner = (
@@ -67,7 +67,7 @@ const paused = (run: SdkPaused, start: ContinuationRunner): PausedResult => {
     const results = answerOf("flow.execute", answer, run.executionId)
     return await start(executeResult(Effect.suspend(() => run.resume(results)), start))
   }
-  return hide(hide(fields, "requiresToolCalls", true as const), "resume", resume)
+  return hide(hide(hide(fields, "requiresToolCalls", true as const), "resume", resume), "state", state)
 }
 
 /** Returns the result of an execution, also of a failed run. `start` runs the continuation of a pause. */

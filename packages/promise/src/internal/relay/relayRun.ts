@@ -170,7 +170,7 @@ const pausedResult = (call: RelayCall, { json }: RunResponse, pause: Pause): Pau
   const shown = { ...repeated, toolCalls: toolCalls.map(toolCallOf) }
   const fields = { ...json, ...shown, status: "tool_calls_required" } as Omit<
     PausedResult,
-    "requiresToolCalls" | "resume"
+    "requiresToolCalls" | "resume" | "state"
   >
   const resume: PausedResult["resume"] = async (answer) => {
     const results = checkedAnswer(operation, answer, toolCalls, pause.executionId)

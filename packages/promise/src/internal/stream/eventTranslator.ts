@@ -2,6 +2,7 @@
  * Translates events of the SDK. Each loop has its own instance, because some events repeat fields of earlier ones.
  */
 import type * as FlowEvent from "@effect-noukai/sdk/FlowEvent"
+import type { FlowCursor } from "../../StoredRun.js"
 import type * as StreamEvent from "../../StreamEvent.js"
 import { hide, said } from "../json.js"
 import { wireCalls } from "../tools/toolHandling.js"
@@ -40,7 +41,7 @@ const named: ReadonlySet<string> = new Set([
 ])
 
 /** Keys that only this package sets. */
-const ours: ReadonlySet<string> = new Set(["outputFrom", "resultFrom", "resume"])
+const ours: ReadonlySet<string> = new Set(["outputFrom", "resultFrom", "resume", "cursor"])
 
 /** Adds the fields that the types do not declare. */
 const withUnknown = <A extends object>(out: A, { raw }: FlowEvent.RawEvent): A => {
@@ -52,6 +53,11 @@ const withUnknown = <A extends object>(out: A, { raw }: FlowEvent.RawEvent): A =
     if (received[key] !== null || !named.has(key)) fields[key] = received[key]
   }
   return out
+}
+
+/** Adds the place of the run, which is built when it is read. */
+const atCursor = (out: object, event: { readonly cursor: FlowCursor }): void => {
+  Object.defineProperty(out, "cursor", { get: () => event.cursor, enumerable: false })
 }
 
 type OnPause = (event: FlowEvent.ToolCallsRequired) => StreamEvent.ToolCallsRequired["resume"]
@@ -71,7 +77,9 @@ export class EventTranslator {
     pause: OnPause
   ): StreamEvent.StreamEvent | undefined => {
     const out = this.fieldsOf(event, pause)
-    return out === undefined ? undefined : withUnknown(out, event)
+    if (out === undefined) return undefined
+    if ("cursor" in event) atCursor(out, event)
+    return withUnknown(out, event)
   }
 
   private fieldsOf(
@@ -152,7 +160,7 @@ export class EventTranslator {
     pause: OnPause
   ): StreamEvent.ToolCallsRequired {
     const { outputs, pending } = event.cursor
-    const fields: Omit<StreamEvent.ToolCallsRequired, "resume"> = {
+    const fields: Omit<StreamEvent.ToolCallsRequired, "resume" | "cursor"> = {
       type: event.type,
       runId: event.executionId,
       executionId: event.executionId,

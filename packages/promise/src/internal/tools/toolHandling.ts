@@ -23,7 +23,7 @@ export const wireCalls = (calls: ReadonlyArray<Tools.ToolCall>): Array<ToolCall>
   })
 
 /** Runs code of the caller in the asynchronous context of the call that began the run, and in the span of the tool. */
-const inContextOfNow = () => {
+export const inContextOfNow = () => {
   const inContext = snapshot()
   return <A>(run: (signal: AbortSignal) => Promise<A>): Effect.Effect<A, Thrown> =>
     Effect.withFiberRuntime((fiber) =>

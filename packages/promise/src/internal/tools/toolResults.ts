@@ -58,7 +58,9 @@ export const checkedResults = (
   nameOf?: (place: string, toolCallId: string) => string
 ): ReadonlyArray<ToolResult> => {
   const found = checkResults(calls, results, nameOf)
-  if (found !== undefined) throw refusal(operation, found.field, found.reason, { executionId })
+  if (found !== undefined) {
+    throw refusal(operation, found.field.replace(/^results/, "toolResults"), found.reason, { executionId })
+  }
   return inOrderOf(calls, results)
 }
 
