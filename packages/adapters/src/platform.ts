@@ -15,6 +15,7 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
 import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -488,16 +489,20 @@ const paged = <R>(
   Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest
     const pull = yield* bodyOf(request)
-    const answer = yield* Effect.provideService(
-      page({
-        request,
-        method: request.method,
-        url: request.originalUrl,
-        header: (name) => request.headers[name],
-        pull
-      }),
-      NoukaiHttp,
-      http
+    const call = {
+      request,
+      method: request.method,
+      url: request.originalUrl,
+      header: (name: string) => request.headers[name],
+      pull
+    }
+    const answering = yield* Effect.forkDaemon(
+      Effect.interruptible(Effect.provideService(page(call), NoukaiHttp, http))
+    )
+    // a caller who leaves before the response does not leave a run behind
+    const left = Effect.flatMap(Fiber.join(answering), (answer) => "next" in answer ? answer.leave : Effect.void)
+    const answer = yield* Effect.interruptible(
+      Effect.onInterrupt(Fiber.join(answering), () => Effect.forkDaemon(left))
     )
     if ("next" in answer) return pieceByPiece(answer)
     return answer.isRead ? whole(answer) : early(pull, answer)

@@ -106,25 +106,29 @@ export class Chats<TE, TR> {
     this.turns = settings.turns
   }
 
-  /** Runs the turn of a message. A turn that is under way is followed; another one of its chat is a refusal. */
+  /** Runs the turn of a message. The same turn again is shown and not run; another one that is under way is a refusal. */
   run<R>(
     chat: string,
     wish: RunWish,
     input: Effect.Effect<FlowInput, Answer, R>
   ): Effect.Effect<Outgoing, Answer, NoukaiHttp | R | TR> {
     return Effect.gen(this, function*() {
-      const { maxCostUsd, maxToolRounds, version } = this.settings
+      const { flow, maxCostUsd, maxToolRounds, steps, version } = this.settings
       const { flows } = yield* services
       const turns = yield* this.store
       const before = yield* this.latest(chat)
       const turn = turnOf(wish, before)
+      if (before?.turn === turn && !before.held) {
+        const shown = yield* this.shown(chat, turn, false)
+        if (shown !== undefined) return shown
+      }
       const given = yield* input
       const held = { turns, chat, turn, holder: yield* newHolder }
       const sessionId = yield* Effect.catchAll(
-        FlowService.onceSession(this.key(chat, turn), this.settings.flow),
+        FlowService.onceSession(this.key(chat, turn), flow, version),
         (error) => this.unread(error)
       )
-      const events = flows.events(this.settings.flow, {
+      const events = flows.events(flow, {
         ...given,
         sessionId,
         version,
@@ -133,8 +137,7 @@ export class Chats<TE, TR> {
       })
       const begun = Effect.flatMap(this.claim(held), (isClaimed) =>
         isClaimed
-          ? this.start(new Chunks(this.settings.steps), held, (writer) =>
-            driven(writer, this.tools, maxToolRounds, events))
+          ? this.start(new Chunks(steps), held, (writer) => driven(writer, this.tools, maxToolRounds, events))
           : Effect.succeedNone)
       const outgoing = yield* Effect.uninterruptible(begun)
       return Option.isSome(outgoing) ? outgoing.value : yield* this.join(chat, turn)
@@ -155,21 +158,17 @@ export class Chats<TE, TR> {
     )
   }
 
-  /** Shows the newest turn of a chat again, and what follows. */
+  /** Shows the newest turn of a chat again, and the events that follow. */
   resume(chat: string): Effect.Effect<Outgoing, Answer, NoukaiHttp> {
     return Effect.gen(this, function*() {
       const latest = yield* this.latest(chat)
-      if (latest === undefined) return yield* Effect.fail(nothing)
-      const run = yield* this.located(chat, latest.turn)
-      if (run === undefined || (run.isEnded && this.settings.resume === "active")) return yield* Effect.fail(nothing)
-      if (run.isEnded || latest.held) return yield* this.followed(run)
-      const stored = yield* this.read(run)
-      const last = stored === undefined ? undefined : Option.getOrUndefined(Chunk.last(stored))
-      const isShown = last?.type !== "tool_calls_required" ||
-        isForPage(yield* sorted(this.tools, last))
-      return stored === undefined || !isShown
-        ? yield* Effect.fail(nothing)
-        : yield* this.follow(run, Stream.fromChunk(stored))
+      const shown = latest === undefined ? undefined : yield* this.shown(
+        chat,
+        latest.turn,
+        latest.held,
+        this.settings.resume === "latest"
+      )
+      return shown ?? (yield* Effect.fail(nothing))
     })
   }
 
@@ -288,6 +287,20 @@ export class Chats<TE, TR> {
           return yield* driven(writer, this.tools, maxToolRounds, pause.resume(resultsOf(results)))
         })
       return Option.getOrThrow(yield* Effect.uninterruptible(this.start(chunks, held, program)))
+    })
+  }
+
+  /** Shows a turn from its start: one that is held, has ended, or waits for the page. There is no other one to show. */
+  private shown(chat: string, turn: string, isHeld: boolean, isPast = true) {
+    return Effect.gen(this, function*() {
+      const run = yield* this.located(chat, turn)
+      if (run === undefined || (run.isEnded && !isPast)) return undefined
+      if (run.isEnded || isHeld) return yield* this.followed(run)
+      const stored = yield* this.read(run)
+      if (stored === undefined) return undefined
+      const last = Option.getOrUndefined(Chunk.last(stored))
+      const isShown = last?.type !== "tool_calls_required" || isForPage(yield* sorted(this.tools, last))
+      return isShown ? yield* this.follow(run, Stream.fromChunk(stored)) : undefined
     })
   }
 
