@@ -16,8 +16,8 @@ import { files, read, root } from "./workspace.mjs"
 
 const fence = /(?:<!-- file: (\S+) -->\n)?^(`{3,})(ts|tsx|mts|typescript|dockerfile)\b([^\n]*)\n([\s\S]*?)^\2[ \t]*$/gm
 
-/** Files that a check compiles. */
-const compiled = /^(scratchpad|packages\/[^/]+\/(test|typetest))\/.+\.m?ts$/
+/** Files that a check compiles. `npm run test:packages` compiles and runs the consumers. */
+const compiled = /^(scratchpad|packages\/[^/]+\/(test|typetest)|scripts\/consumers)\/.+\.m?ts$/
 
 const imports = /(?:from|import\(|import) ?"(\.[^"]+)\.js"|\bstarted\("([^"]+)\.ts"|\bnew URL\("(\.[^"]+)\.ts"/g
 
@@ -46,7 +46,8 @@ const installBox = (document, packages) => {
 > \`${command}\` there. It builds the packages, which takes some minutes, and installs them with their
 > peers. Do this before the lines below, which then find the packages.
 >
-> **Effect** is Effect 3: write \`effect@^3\`, because npm's \`latest\` is Effect 4. Programs with Promises need not install it.
+> **Effect** is Effect 3: write \`effect@^3\`, because npm's \`latest\` is Effect 4. A program on Effect 4 uses the client with Promises, which
+> needs neither: [Effect 4](${up}docs/guides/effect-4.md).
 >
 > **A key** belongs to one project of [Noukai](https://noukai.xyz), and begins with \`nk_\`. You create it there, and publish your flows there. Without
 > a key, use [the emulator](${up}packages/emulator/README.md).
@@ -78,7 +79,7 @@ const render = (document, before) => {
       problems.push(`${at}: a ${language} block without <!-- file: … --> on the line before it`)
     } else if ((language !== "dockerfile" && !compiled.test(file)) || !existsSync(join(root, file))) {
       problems.push(`${at}: ${file} is not a file below scratchpad/ or a package's tests`)
-    } else if (language !== "dockerfile" && !reached.has(file)) {
+    } else if (language !== "dockerfile" && !reached.has(file) && !file.startsWith("scripts/consumers/")) {
       problems.push(`${at}: no test runs ${file}`)
     } else if (read(file).trimEnd() !== code.trimEnd()) {
       problems.push(`${at}: differs from ${file}`)

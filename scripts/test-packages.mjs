@@ -427,19 +427,31 @@ const runFrameworks = async (folder) => {
 /** The Promise client in a program whose own Effect is another major version: npm installs both. */
 const besideEffect4 = async (item, packages, folder) => {
   mkdirSync(folder)
-  const sdk = packages.find(({ name }) => name === "@effect-noukai/sdk")
+  const [sdk, emulator] = ["sdk", "emulator"].map((name) =>
+    packages.find(({ folder }) => folder === `packages/${name}`)
+  )
   const manifest = {
     name: "consumer",
     private: true,
     type: "module",
-    dependencies: { [item.name]: `file:${item.tarball}`, effect: "^4.0.0" },
+    dependencies: {
+      [item.name]: `file:${item.tarball}`,
+      [emulator.name]: `file:${emulator.tarball}`,
+      effect: "^4.1.0"
+    },
     // not on the registry yet
     overrides: { [sdk.name]: `file:${sdk.tarball}` }
   }
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, null, 2))
   await exec("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"], folder)
-  cpSync(join(root, "scripts/consumers/effect4.mjs"), join(folder, "effect4.mjs"))
-  await node(["effect4.mjs"], folder)
+  cpSync(join(root, "scripts/consumers/effect4"), folder, { recursive: true })
+  await exec(process.execPath, [
+    join(root, "node_modules/typescript/bin/tsc"),
+    ...["flows.ts", "--target", "es2022", "--module", "nodenext", "--strict", "--skipLibCheck"],
+    ...["--types", "node", "--typeRoots", join(root, "node_modules/@types")]
+  ], folder)
+  await node(["program.mjs"], folder)
+  await node(["service.mjs"], folder)
 }
 
 /** The Promise client and the emulator in a project whose tests run in Jest, with the settings of the guide to runtimes. */
