@@ -12,6 +12,7 @@ import { JobService } from "@effect-noukai/sdk/JobService"
 import * as Effect from "effect/Effect"
 import type { ExecuteResult, OnceResult, PausedResult } from "./ExecuteResult.js"
 import type {
+  EventsOnceOptions,
   EventsOptions,
   ExecuteAsyncOnceOptions,
   ExecuteAsyncOptions,
@@ -26,6 +27,8 @@ import {
   checkStreamed,
   eventsInput,
   eventsNames,
+  eventsOnceInput,
+  eventsOnceNames,
   executeInput,
   executeNames,
   executeOnceInput,
@@ -258,6 +261,34 @@ export class Flow {
       takeKnown("flow.events", options, eventsNames, (given) => {
         const input = eventsInput("flow.events", given)
         return Effect.map(FlowService, (flows) => flows.events(this.target, input))
+      })
+    return new EventIterator(this.client, asked, new EventTranslator().event)
+  }
+
+  /**
+   * Emits the events of the run of a key, from the first one on. Begins the run, or follows the run that another call of
+   * the key began, in this process or another. One run per key, as with {@link executeOnce}, with the same guarantees.
+   *
+   * Following reads only, and costs nothing. If the run is silent for `silence`, the loop rejects with a
+   * `RunInProgressError`; with `takeOver` the call goes on with the run itself. Pauses that another call answers are
+   * left out. Throws an `InvalidRequestError` at the call for the draft or a wrong version.
+   *
+   * @example
+   * ```ts
+   * import type { Noukai } from "@effect-noukai/promise"
+   *
+   * const watch = async (noukai: Noukai, row: { id: string; text: string }) => {
+   *   const flow = noukai.flow("acme/spelling/grade-3")
+   *   for await (const event of flow.eventsOnce(`grades-${row.id}`, { message: row.text })) console.log(event.type)
+   * }
+   * ```
+   */
+  eventsOnce(key: string, options?: EventsOnceOptions): AsyncIterable<StreamEvent> {
+    checkStreamed("flow.eventsOnce", options)
+    const asked = () =>
+      takeKnown("flow.eventsOnce", options, eventsOnceNames, (given) => {
+        const input = eventsOnceInput(given)
+        return Effect.map(FlowService, (flows) => flows.eventsOnce(key, this.target, input))
       })
     return new EventIterator(this.client, asked, new EventTranslator().event)
   }

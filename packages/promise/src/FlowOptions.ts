@@ -213,6 +213,27 @@ export interface EventsOptions extends StepsOptions {
 }
 
 /**
+ * The options of `eventsOnce`: those of `events` without `from`, and without `sessionId`, which is derived from the key.
+ * `trace` is true by default.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface EventsOnceOptions extends Omit<EventsOptions, "from" | "sessionId">, OnceOptions {
+  /**
+   * Whether the call goes on with a run of the key that has been silent for `silence`. By default the loop rejects with a
+   * `RunInProgressError`. The step that had not completed runs again and may be billed again. Two calls that take over
+   * at the same time each pay for each step that is left, once. Default: false.
+   */
+  takeOver?: boolean | undefined
+  /**
+   * Milliseconds without an event of a run that another call began, after which the run counts as silent. They must be
+   * more than the slowest step takes. Default: 120,000.
+   */
+  silence?: number | undefined
+}
+
+/**
  * A message of a conversation.
  *
  * @since 0.1.0

@@ -5,6 +5,7 @@
  */
 import type { FlowAddress } from "@effect-noukai/sdk/Flow"
 import { RunService } from "@effect-noukai/sdk/RunService"
+import type { ToolDeclaration } from "@effect-noukai/sdk/Tools"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { Client } from "./internal/client/client.js"
@@ -38,6 +39,21 @@ export interface TraceOptions {
 }
 
 /**
+ * The options of `liveTrace`.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface LiveTraceOptions extends TraceOptions {
+  /** The version of the run, for `resume` of a pause. Default: `"production"`. */
+  version?: "production" | number | undefined
+  /** The tools of the run, which `resume` declares again. Default: none. */
+  tools?: ReadonlyArray<Record<string, unknown>> | undefined
+  /** Whether `resume` asks the server to keep the inputs and outputs of the steps. Default: false. */
+  trace?: boolean | undefined
+}
+
+/**
  * The options of `stepTrace`: the attempt and iteration to read.
  *
  * @since 0.1.0
@@ -51,6 +67,8 @@ export interface StepTraceOptions extends TraceOptions {
 }
 
 const readNames: Names<TraceOptions> = { timeout: true, signal: true }
+
+const liveNames: Names<LiveTraceOptions> = { ...readNames, version: true, tools: true, trace: true }
 
 const stepNames: Names<StepTraceOptions> = { ...readNames, attempt: true, loopIndex: true }
 
@@ -135,8 +153,9 @@ export class Run {
   }
 
   /**
-   * Emits the past and future events of the run, up to its end. `resume` of a pause for tool calls rejects, because a
-   * watcher cannot answer it. `timeout` is for each silence.
+   * Emits the past and future events of the run, up to its end. `resume` of a pause for tool calls answers it, if the
+   * program that runs the flow does not, and resolves when the run has ended or paused again. `timeout` is for each
+   * silence.
    *
    * @example
    * ```ts
@@ -147,11 +166,18 @@ export class Run {
    * }
    * ```
    */
-  liveTrace(options?: TraceOptions): AsyncIterable<StreamEvent> {
+  liveTrace(options?: LiveTraceOptions): AsyncIterable<StreamEvent> {
     const asked = () =>
-      takeKnown("run.liveTrace", options, readNames, ({ timeout }) => {
+      takeKnown("run.liveTrace", options, liveNames, ({ timeout, tools, trace, version }) => {
         const silence = timeout ?? undefined
-        const input = { firstByteTimeout: silence, idleTimeout: silence }
+        const input = {
+          firstByteTimeout: silence,
+          idleTimeout: silence,
+          version: version ?? undefined,
+          // the SDK checks them
+          tools: (tools ?? undefined) as ReadonlyArray<ToolDeclaration> | undefined,
+          snapshots: trace ?? undefined
+        }
         return Effect.map(RunService, (runs) => runs.liveTrace(this.address, this.executionId, input))
       })
     const translator = new EventTranslator()

@@ -6,6 +6,7 @@
 import type { ExecuteResult, OnceResult, PausedResult } from "./ExecuteResult.js"
 import type { Flow } from "./Flow.js"
 import type {
+  EventsOnceOptions,
   EventsOptions,
   ExecuteAsyncOnceOptions,
   ExecuteAsyncOptions,
@@ -156,6 +157,8 @@ export interface TypedFlow<P, A> extends Pick<Flow, "org" | "project" | "slug" |
   steps(...[options]: TypedOptions<StepsOptions, P>): AsyncIterable<StepCompleted>
   /** As `events` of {@link Flow}. The result of `flow_completed` fits the schema; the loop rejects if it does not. */
   events(...[options]: TypedOptions<EventsOptions, P>): AsyncIterable<StreamEvent<A>>
+  /** As `eventsOnce` of {@link Flow}. The result of `flow_completed` fits the schema; the loop rejects if it does not. */
+  eventsOnce(key: string, ...[options]: TypedOptions<EventsOnceOptions, P>): AsyncIterable<StreamEvent<A>>
   /** As `job` of {@link Flow}. */
   job(executionId: string): TypedJob<A>
 }

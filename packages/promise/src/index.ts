@@ -11,6 +11,7 @@ export type {
   ChatMessage,
   CreateRelayFlowOptions,
   DurationText,
+  EventsOnceOptions,
   EventsOptions,
   ExecuteAsyncOnceOptions,
   ExecuteAsyncOptions,
@@ -66,7 +67,7 @@ export type { NoukaiTransport } from "./NoukaiTransport.js"
 export { createRelayFlow, RelayExecuteTransport, RelayFlow } from "./relay.js"
 export type { ExecuteTransport } from "./relay.js"
 export { Run } from "./Run.js"
-export type { AttemptSpec, StepTraceOptions, TraceOptions } from "./Run.js"
+export type { AttemptSpec, LiveTraceOptions, StepTraceOptions, TraceOptions } from "./Run.js"
 export type {
   AnyParametersSchema,
   AnySchema,

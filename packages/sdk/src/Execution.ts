@@ -186,8 +186,16 @@ export interface TakeOverOptions {
    * Whether a run of the key that has not ended is followed to its end, where it would be a `RunInProgressError`. If it
    * waits for tool results, this call answers it, so that a tool that ran may run again: set it only on the start after
    * a crash, when no other process runs the key. It needs a key that may read the events of runs. Default: false.
+   *
+   * `eventsOnce` waits for `silence` first. Then it requests the step that has not completed again, which may be billed a
+   * second time. Two calls that take one run over at the same time each pay for each step that is left, once.
    */
   readonly takeOver?: boolean | undefined
+  /**
+   * The longest time without an event of a run that another call began. Then the run is taken over (`takeOver`), or the
+   * call fails with a `RunInProgressError`. It must be longer than the slowest step. Default: 2 minutes.
+   */
+  readonly silence?: Duration.DurationInput | undefined
 }
 
 /**
@@ -275,6 +283,22 @@ export type EventsInput<P = AnyParameters, T = undefined> =
   & ParametersOrCursor<P>
   & ToolsInput<T>
   & CostInput
+
+/**
+ * The input of `eventsOnce`: the input of `events`, without a session, which is made of the key, and without `from`.
+ * `snapshots` is true unless it is set.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type EventsOnceInput<P = AnyParameters, T = undefined> =
+  & Omit<StreamRunOptions, "from" | "sessionId">
+  & Pick<EventsInput, "runRemaining">
+  & ParametersInput<P>
+  & ToolsInput<T>
+  & CostInput
+  & OnceOptions
+  & TakeOverOptions
 
 /**
  * The input of `steps`, which runs one step per request.

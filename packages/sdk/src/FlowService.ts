@@ -14,6 +14,7 @@ import type { RunEvent, StepCompleted, ToolCallsRequired } from "./FlowEvent.js"
 import { invalid } from "./internal/core/makeError.js"
 import { fakeHttp } from "./internal/operations/fake.js"
 import type { ExecuteBody } from "./internal/operations/requests.js"
+import { eventsOnce } from "./internal/run/eventsOnce.js"
 import type { MoreEndpoints } from "./internal/run/executeRun.js"
 import * as FlowEvents from "./internal/run/flowEvents.js"
 import * as FlowExecute from "./internal/run/flowExecute.js"
@@ -197,6 +198,48 @@ export declare namespace FlowService {
     >
 
     /**
+     * Streams the events of the run of a key, from its first event on. Begins the run, or follows the run that another
+     * call of the key began, in this process or another: one run per key, as `executeOnce` with the same key, flow and
+     * input.
+     *
+     * A run that another call began is only read, which costs nothing. If it is silent for `silence`, the stream fails with a
+     * `RunInProgressError`, whose `cursor` is the place of the run. With `takeOver` it goes on with the run itself: the
+     * step that had not completed runs again, and may be billed a second time. Two calls that take over at the same time
+     * each pay for each step that is left, once. Pauses that another call answers are left out; with tools declared by
+     * hand, the stream ends at a pause that is open, as that of `events` does. It needs a key that may read the events of
+     * runs: otherwise it fails with the refusal.
+     *
+     * The key is looked up as by `executeOnce`, with the same failures and the same guarantees. In a replay of a session
+     * this is `events`.
+     *
+     * @example
+     * ```ts
+     * import { FlowService } from "@effect-noukai/sdk"
+     * import { Console, Effect, Stream } from "effect"
+     *
+     * const watch = (id: string, message: string) =>
+     *   Effect.gen(function*() {
+     *     const flows = yield* FlowService
+     *     const events = flows.eventsOnce(`answers-${id}`, "acme/support/triage", { message })
+     *     yield* Stream.runForEach(events, (event) => Console.log(event.type))
+     *   })
+     * ```
+     */
+    readonly eventsOnce: <
+      A = unknown,
+      P = AnyParameters,
+      T extends Tools.Tools | undefined = undefined
+    >(
+      key: string,
+      flow: FlowRef<P, A>,
+      input: Execution.EventsOnceInput<NoInfer<P>, T>
+    ) => Stream.Stream<
+      RunEvent<A> | Tools.PauseOf<ToolCallsRequired<A>, T>,
+      CallError | OnceError | Tools.HandlerError<T>,
+      Tools.HandlerContext<T>
+    >
+
+    /**
      * Gives the completed steps of a run that is streamed as by `events`. A failed step is a `FlowExecutionError`, a
      * pause for tool calls that no handler answers an `UnexpectedResponseError`.
      *
@@ -234,7 +277,7 @@ export class FlowService extends Context.Tag("@effect-noukai/sdk/FlowService")<F
 const over = (
   http: NoukaiHttp.Service,
   more: MoreEndpoints | undefined,
-  streams: Pick<FlowService.Service, "events" | "steps">
+  streams: Pick<FlowService.Service, "events" | "eventsOnce" | "steps">
 ): FlowService.Service => ({
   // the keys are those that are made, so that the compiler asks for a method that is not
   ...FlowExecute.make(http, more) as Pick<FlowService.Service, keyof ReturnType<typeof FlowExecute.make>>,
@@ -252,12 +295,13 @@ export const make: Effect.Effect<FlowService.Service, never, NoukaiHttp> = Effec
   (http) =>
     over(http, WalkedRun.moreEndpoints, {
       events: FlowEvents.stream(http, "events") as FlowService.Service["events"],
+      eventsOnce: eventsOnce(http) as FlowService.Service["eventsOnce"],
       steps: FlowEvents.stream(http, "steps") as FlowService.Service["steps"]
     })
 )
 
 /**
- * Makes the service over `NoukaiHttp`, without the code of streams: `events` and `steps` fail with the given
+ * Makes the service over `NoukaiHttp`, without the code of streams: `events`, `eventsOnce` and `steps` fail with the given
  * `InvalidRequestError`.
  *
  * @internal
@@ -267,7 +311,8 @@ export const makeWithoutStreams = (
   reason: string
 ): Effect.Effect<FlowService.Service, never, NoukaiHttp> => {
   const refused = (method: string) => () => Stream.fail(invalid(`FlowService.${method}`, field, reason))
-  return Effect.map(NoukaiHttp, (http) => over(http, undefined, { events: refused("events"), steps: refused("steps") }))
+  const streams = { events: refused("events"), eventsOnce: refused("eventsOnce"), steps: refused("steps") }
+  return Effect.map(NoukaiHttp, (http) => over(http, undefined, streams))
 }
 
 /**

@@ -86,8 +86,9 @@ export declare namespace RunService {
      * changes nothing, and any run can be watched: executed, stepped through, or queued.
      *
      * A stream that is cut before the end fails with `APIConnectionError`; running it again begins from the first
-     * event, and costs nothing. `heal` does so, and gives each event once. Events have a `cursor`, whose version is `"production"` since a trace does not tell.
-     * `resume` of a pause for tool calls fails, because only the program that runs the flow can answer it.
+     * event, and costs nothing. `heal` does so, and gives each event once. Events have a `cursor`, with the
+     * `version` of the options since no event says it. `resume` answers a pause for tool calls by hand, and gives the
+     * events that follow. If the program that runs the flow answers the pause too, both may pay for the steps after it.
      *
      * @example
      * ```ts

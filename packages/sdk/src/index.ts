@@ -10,6 +10,7 @@ export { type Redact, ReplayCassette, type ReplayReport } from "./Cassette.js"
 export type {
   Attachment,
   EventsInput,
+  EventsOnceInput,
   ExecuteInput,
   ExecuteOnceInput,
   ExecuteResult,

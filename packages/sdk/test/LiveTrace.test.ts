@@ -173,7 +173,7 @@ describe("what a live trace gives", () => {
       )
     }))
 
-  it.effect("a pause for tool calls is an event like any other; to answer it is not the watcher's", () =>
+  it.effect("a pause for tool calls is an event like any other", () =>
     Effect.gen(function*() {
       const calls = [{ id: "tc_1", type: "function", function: { name: "look", arguments: "{}" } }]
       const { failure, seen } = yield* watchScripted(Stream.fromIterable<WireEvent>([
@@ -207,7 +207,7 @@ describe("what a live trace gives", () => {
       if (pause.type !== "tool_calls_required") return
       assert.deepStrictEqual(pause.toolCalls, [{ id: "tc_1", name: "look", arguments: "{}" }])
       assert.strictEqual(pause.cursor.pending?.iterationsUsed, 1)
-      const error = yield* Effect.flip(Stream.runDrain(pause.resume([{ toolCallId: "tc_1", content: "x" }])))
+      const error = yield* Effect.flip(Stream.runDrain(pause.resume([{ toolCallId: "tc_2", content: "x" }])))
       assert.strictEqual(error._tag, "InvalidRequestError")
     }))
 

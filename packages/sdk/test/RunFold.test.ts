@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import type { WireEvent } from "../src/FlowEvent.js"
-import { cursorAt, fold, type RunState, stateAt, traceState } from "../src/internal/run/runFold.js"
+import { cursorAt, fold, type RunState, startOf, stateAt, traceState } from "../src/internal/run/runFold.js"
 
 const stepId = FastCheck.constantFrom("a", "b", "c")
 const id = FastCheck.constantFrom(undefined, "ex", "another")
@@ -38,7 +38,7 @@ describe("the fold of events", () => {
       FastCheck.array(event, { maxLength: 20 })
     ], ([events]) => {
       const first = kind === "a trace"
-        ? traceState("acme/spelling/grade-3", "ex", "ex")
+        ? traceState(startOf("acme/spelling/grade-3", "production", { executionId: "ex" }), "ex")
         : stateAt({
           version: 1,
           flow: "acme/spelling/grade-3",

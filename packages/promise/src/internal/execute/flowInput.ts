@@ -1,5 +1,12 @@
 /** Translates options into inputs of the SDK, which checks them. */
-import type { Attachment, EventsInput, ExecuteInput, ExecuteOnceInput, ResumeInput } from "@effect-noukai/sdk/Execution"
+import type {
+  Attachment,
+  EventsInput,
+  EventsOnceInput,
+  ExecuteInput,
+  ExecuteOnceInput,
+  ResumeInput
+} from "@effect-noukai/sdk/Execution"
 import type { AnyParameters } from "@effect-noukai/sdk/Flow"
 import type { FlowCursor, PausedState } from "@effect-noukai/sdk/FlowCursor"
 import type { SubmitInput, SubmitOnceInput } from "@effect-noukai/sdk/JobService"
@@ -16,6 +23,7 @@ import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type {
+  EventsOnceOptions,
   EventsOptions,
   ExecuteAsyncOnceOptions,
   ExecuteAsyncOptions,
@@ -75,6 +83,13 @@ export const eventsNames: Names<ExecuteOptions & EventsOptions> = {
   runRemaining: true,
   from: true,
   heal: { attempts: true, delay: true }
+}
+
+export const eventsOnceNames: Names<ExecuteOptions & EventsOnceOptions> = {
+  ...eventsNames,
+  ...keyedNames,
+  takeOver: true,
+  silence: true
 }
 
 /**
@@ -215,3 +230,11 @@ export const eventsInput = (operation: string, options: EventsOptions): EventsIn
     idleTimeout: attemptTimeout
   }
 }
+
+export const eventsOnceInput = (options: EventsOnceOptions): EventsOnceInput<AnyParameters, ToolsInput> => ({
+  // the SDK refuses a session and a cursor
+  ...eventsInput("flow.eventsOnce", options),
+  ...onceInput(options),
+  takeOver: given(options.takeOver),
+  silence: given(options.silence)
+})

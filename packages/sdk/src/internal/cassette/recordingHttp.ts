@@ -6,14 +6,15 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { CallError } from "../../NoukaiError.js"
+import type { CallError, OnceError } from "../../NoukaiError.js"
 import { canonical, nestsTooDeep } from "../core/json.js"
 import { monotonic } from "../core/time.js"
 import { forwardThrough, onResponse } from "../operations/fake.js"
 import { type CallDefaults, type HttpService, orElse } from "../operations/operations.js"
-import type { AnsweredOperation, OnceResponse } from "../operations/requests.js"
+import type { AnsweredOperation, BegunRun, EventsOnceRequest, OnceResponse, Walk } from "../operations/requests.js"
 import { endsResponse, type WireEvent } from "../operations/wireEvent.js"
 import type { Progress } from "../options/callOptions.js"
+import { foundSession, lookUpOf, runOfSession } from "../run/keyedRun.js"
 import {
   decodeValue,
   encodeError,
@@ -131,12 +132,55 @@ export const make = (recorder: Recorder, live: HttpService): HttpService => {
         : onResponse(input, asked, (response) => recordEffect(recorder, operation, question, input.progress, response))
     })
 
+  /** Asks with a walk that records itself. `found` records a run that was found in its place. */
+  const walked = <A, Q extends { readonly walk: Walk<A> }, E>(
+    input: Q,
+    ask: (input: Q) => Effect.Effect<OnceResponse<A>, E>,
+    found: (ended: Effect.Effect<OnceResponse<A>, E>) => Effect.Effect<OnceResponse<A>, E>
+  ): Effect.Effect<OnceResponse<A>, E> =>
+    Effect.suspend(() => {
+      const { walk } = input
+      let hasBegun = false
+      const begin: Walk<A>["begin"] = (sessionId) => {
+        hasBegun = true
+        return walk.begin(sessionId)
+      }
+      return Effect.flatMap(
+        Effect.exit(ask({ ...input, walk: { ...walk, begin } })),
+        (exit) => hasBegun ? exit : found(exit)
+      )
+    })
+  /** Records the look-up that found the run of a key. A replay needs none of a run that was begun. */
+  const lookedUp = (
+    input: EventsOnceRequest,
+    ended: Effect.Effect<OnceResponse<BegunRun>, CallError | OnceError>
+  ): Effect.Effect<OnceResponse<BegunRun>, CallError | OnceError> =>
+    Effect.flatMap(lookUpOf(input), (request) => {
+      const question = questionOf("session", request)
+      if (question === undefined) return ended
+      return onResponse(input, ended, (run) => {
+        const session = Effect.map(run, (run) => foundSession(request.sessionId, run))
+        return Effect.map(recordEffect(recorder, "session", question, input.progress, session), runOfSession)
+      })
+    })
+
   return {
     defaults: interruptible(recorder, live.defaults),
     // every other operation is recorded as it is
     request: orElse({
       forward: forwardThrough((input) => one("execute", input)),
-      executeOnce: (input) => once("execute", input, live.request("executeOnce", input)),
+      eventsOnce: (input) =>
+        walked(input, (asked) => live.request("eventsOnce", asked), (ended) => lookedUp(input, ended)),
+      executeOnce: (input) => {
+        const { walk } = input
+        return walk === undefined
+          ? once("execute", input, live.request("executeOnce", input))
+          : walked(
+            { ...input, walk },
+            (asked) => live.request("executeOnce", asked),
+            (ended) => once("execute", input, ended)
+          )
+      },
       submitOnce: (input) => once("submitJob", input, live.request("submitOnce", input))
     }, one as HttpService["request"]),
     stream: (operation, input) =>

@@ -15,6 +15,7 @@ import { isSameSession } from "../operations/scope.js"
 import type { WireEvent } from "../operations/wireEvent.js"
 import { format } from "../options/address.js"
 import type { RequestContext } from "../options/callOptions.js"
+import { lookUpOf, runOfSession } from "../run/keyedRun.js"
 import * as Codec from "./codec.js"
 import { restore } from "./layout.js"
 import { anew, type Gap, Matching, type ProgramCall, type Recordings } from "./matching.js"
@@ -312,6 +313,61 @@ const once = <K extends "execute" | "submitJob", E>(
     (response) => recordedOr(replay, endpoint, request, () => response)
   )
 
+/** Whether a walk of a key goes by its own requests, by another recording that comes first, or is made elsewhere. */
+const wayOf = (
+  replay: Replay,
+  { flow, method, options, progress, version }: Operation.FlowRequest,
+  { body }: Operation.Walk<unknown>,
+  endpoint: Recording.RecordedOperation,
+  other: Recording.AnyRequest
+): "walk" | "other" | "elsewhere" => {
+  const numberOf = (endpoint: Recording.RecordedOperation, request: Recording.AnyRequest): number =>
+    Either.match(asking(replay, endpoint, request), {
+      onLeft: () => Infinity,
+      onRight: (asked) => replay.own.numberOf(asked)
+    })
+  const [ofWalk, ofOther] = [
+    numberOf("step", { flow, method, options, progress, version, body }),
+    numberOf(endpoint, other)
+  ]
+  return ofOther < ofWalk ? "other" : ofWalk === Infinity && replay.otherwise !== undefined ? "elsewhere" : "walk"
+}
+
+const walked = <A>({ sessionId, walk }: {
+  readonly sessionId: string | undefined
+  readonly walk: Operation.Walk<A>
+}): Effect.Effect<Operation.OnceResponse<A>, Errors.CallError> =>
+  Effect.map(walk.begin(sessionId), (response) => ({ response, reused: false, sessionId }))
+
+const executeOnce = (
+  replay: Replay,
+  request: Operation.ExecuteOnceRequest
+) => {
+  const { walk } = request
+  const isWalked = walk !== undefined && wayOf(replay, request, walk, "execute", request) === "walk"
+  return isWalked
+    ? walked({ ...request, walk })
+    : once(replay, "execute", request, (live) => live.request("executeOnce", request))
+}
+
+const eventsOnce = (
+  replay: Replay,
+  request: Operation.EventsOnceRequest
+) =>
+  Effect.flatMap(lookUpOf(request), (lookUp) => {
+    switch (wayOf(replay, request, request.walk, "session", lookUp)) {
+      case "walk":
+        return walked(request)
+      case "elsewhere":
+        return replay.otherwise!.request("eventsOnce", request)
+      case "other":
+        return Effect.map(
+          recordedOr(replay, "session", lookUp, (live) => live.request("session", lookUp)),
+          (session) => ({ response: runOfSession(session), reused: true, sessionId: session.sessionId })
+        )
+    }
+  })
+
 const eventsOf = (
   { asked, matching }: Entered,
   answer: Effect.Effect.Success<ReturnType<typeof answerNow>>
@@ -389,7 +445,8 @@ const open = (recordings: Recordings, options: Options): OpenReplay => {
       : { ...options.defaults, sessionId: session.sessionId, replayedSessionId: session.sessionId },
     request: orElse({
       forward: forwardThrough((request) => one(replay)("execute", request)),
-      executeOnce: (request) => once(replay, "execute", request, (live) => live.request("executeOnce", request)),
+      eventsOnce: (request) => eventsOnce(replay, request),
+      executeOnce: (request) => executeOnce(replay, request),
       submitOnce: (request) => once(replay, "submitJob", request, (live) => live.request("submitOnce", request)),
       session: (request) => fetched(replay, request)
       // every other operation fails with any `CallError`

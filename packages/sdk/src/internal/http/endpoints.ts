@@ -224,7 +224,7 @@ const withCallback = <B extends object>(
 export const live = (caller: Caller) => {
   const { send } = caller
   const attemptTimeout = Duration.min(caller.config.attemptTimeout, pollTimeout)
-  const requests: Omit<Requests, "executeOnce" | "submitOnce"> = {
+  const requests: Omit<Requests, "eventsOnce" | "executeOnce" | "submitOnce"> = {
     ...reads(caller),
     /**
      * `POST …/execute`.

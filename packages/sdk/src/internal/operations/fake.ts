@@ -6,7 +6,15 @@ import type { CallError } from "../../NoukaiError.js"
 import { known } from "../core/makeError.js"
 import { digitsWithin, stringifyJson } from "../kit/plainJson.js"
 import { type HttpService, orElse, type Requests, streaming, type Streams } from "./operations.js"
-import type { ExecuteBody, ForwardResponse, OnceRequest, OnceResponse } from "./requests.js"
+import type {
+  EventsOnceRequest,
+  ExecuteBody,
+  ExecuteOnceRequest,
+  ExecuteRequest,
+  ForwardResponse,
+  OnceRequest,
+  OnceResponse
+} from "./requests.js"
 import type { WireEvent } from "./wireEvent.js"
 
 /** The defect of all other operations: a test that needs them takes another layer. */
@@ -113,4 +121,10 @@ export const onResponse = <A, E, E2>(
 export const onceThrough = (
   execute: Requests["execute"],
   submitJob: Requests["submitJob"]
-): Pick<Requests, "executeOnce" | "submitOnce"> => ({ executeOnce: through(execute), submitOnce: through(submitJob) })
+): Pick<Requests, "eventsOnce" | "executeOnce" | "submitOnce"> => ({
+  eventsOnce: through(({ sessionId, walk }: Pick<EventsOnceRequest, "sessionId" | "walk">) => walk.begin(sessionId)),
+  executeOnce: through(({ walk, ...request }: ExecuteRequest & Pick<ExecuteOnceRequest, "walk">) =>
+    walk?.begin(request.sessionId) ?? execute(request)
+  ),
+  submitOnce: through(submitJob)
+})

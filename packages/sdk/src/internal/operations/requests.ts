@@ -1,4 +1,5 @@
 /** The table of operations: of each its request, its response, its errors, and the reader of its body. */
+import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -414,8 +415,32 @@ export interface OnceRequest extends RequestContext {
   readonly settle: number
 }
 
+/** A run whose steps are requested one by one, by requests of its own. */
+export interface Walk<out A> {
+  /** The body of its first request. */
+  readonly body: StepBody
+  /** Begins the run in a session. */
+  readonly begin: (sessionId: string | undefined) => Effect.Effect<A, E.CallError>
+}
+
 /** The request of `executeOnce`. */
-export interface ExecuteOnceRequest extends OnceRequest, ExecuteRequest {}
+export interface ExecuteOnceRequest extends OnceRequest, ExecuteRequest {
+  /** The run of a call with a limit of cost, up to its end or its next pause. Absent: it is one request. */
+  readonly walk?: Walk<ExecuteResponse> | undefined
+}
+
+/** The request of `eventsOnce`. */
+export interface EventsOnceRequest extends OnceRequest, FlowRequest {
+  /** The run, up to its first event. */
+  readonly walk: Walk<BegunRun>
+}
+
+/** A run that goes on, or has ended. */
+export interface BegunRun {
+  readonly executionId?: string | undefined
+  /** Whether its steps are requested one by one, so that another process can go on with it. */
+  readonly isStepped?: boolean
+}
 
 /** The request of `submitOnce`. */
 export interface SubmitOnceRequest extends OnceRequest, SubmitJobRequest {}
@@ -460,6 +485,8 @@ export interface Operations {
   readonly runList: Row<RunListRequest, RunListResponse>
   /** Runs a flow unless a run of the key is found, whose outcome is given then. */
   readonly executeOnce: Row<ExecuteOnceRequest, OnceResponse<ExecuteResponse>, E.CallError | E.OnceError>
+  /** Begins a run that is streamed unless a run of the key is found, which is given then. */
+  readonly eventsOnce: Row<EventsOnceRequest, OnceResponse<BegunRun>, E.CallError | E.OnceError>
   /** Submits a run to the queue unless a run of the key is found, which is given then. */
   readonly submitOnce: Row<SubmitOnceRequest, OnceResponse<SubmitJobResponse>, E.CallError | E.OnceError>
   /** Reads the runs of a session. An id that is not a UUID fails before anything is sent. */
@@ -573,7 +600,10 @@ const session: ReadBody<SessionResponse> = (json, received) =>
   )
 
 /** The operations of one request whose response is read. */
-export type AnsweredOperation = Exclude<keyof Operations, "forward" | "executeOnce" | "submitOnce">
+export type AnsweredOperation = Exclude<
+  keyof Operations,
+  "forward" | "eventsOnce" | "executeOnce" | "submitOnce"
+>
 
 /** The readers of the responses, off the wire and out of a recording. */
 export const readBody: { readonly [K in AnsweredOperation]: ReadBody<Operations[K]["response"]> } = {

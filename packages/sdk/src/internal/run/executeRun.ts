@@ -27,7 +27,7 @@ import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import type { withStepSpans } from "../trace/stepSpans.js"
 import { RunCosts } from "./runCosts.js"
-import { unanswered } from "./runFold.js"
+import { startOf, unanswered } from "./runFold.js"
 import { firstCall, type FlowCall } from "./streamHealing.js"
 import * as Tools from "./toolRound.js"
 
@@ -469,16 +469,10 @@ export const post = <E, R>(run: Run<E, R>, body: Operation.ExecuteBody): RunEffe
 
 /** Begins a run that is walked step by step. */
 export const postSteps = <E, R>(run: Run<E, R>, body: Operation.ExecuteBody): RunEffect<E, R> => {
-  const from: FlowCursor = {
-    version: 1,
-    flow: run.addressText,
-    flowVersion: walkedVersion(run.version),
+  const from = startOf(run.addressText, walkedVersion(run.version), {
     ...known({ sessionId: run.sessionId }),
-    stepIndex: 0,
-    outputs: {},
-    rounds: 0,
     first: firstCall(body.message, body)
-  }
+  })
   const walked = Effect.catchTag(
     walk(run, from, body),
     "ReplayMissError",

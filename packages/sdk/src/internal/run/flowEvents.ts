@@ -14,7 +14,7 @@ import type { FlowCursor } from "../../FlowCursor.js"
 import type { APITimeoutError, CallError, InvalidRequestError, ToolCallLimitError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { type AnyFiber, readFiber } from "../core/fiber.js"
-import { amended, invalid, known } from "../core/makeError.js"
+import { amended, invalid, known, type RefusalFacts } from "../core/makeError.js"
 import { fromProgram, fromSource } from "../core/streamPull.js"
 import { type HttpService, resolveCall } from "../operations/operations.js"
 import { resolveSession } from "../operations/scope.js"
@@ -24,17 +24,17 @@ import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
 import { RunCosts } from "./runCosts.js"
-import { isOver } from "./runFold.js"
+import { isOver, startOf } from "./runFold.js"
 import { type EventsInputOf, eventsInputs, runFields } from "./runInput.js"
 import { everyRequest, firstCall, type Origin, type StreamSettings } from "./streamHealing.js"
 import { StreamWalk } from "./streamWalk.js"
 import type { ToolResult } from "./tool.js"
 import * as Tools from "./toolRound.js"
 
-type RunStream<E, R> = Stream.Stream<DeliveredRunEvent, E | CallError, R>
+export type RunStream<E, R> = Stream.Stream<DeliveredRunEvent, E | CallError, R>
 
 /** The stream of a walk that begins when it is first pulled. */
-const streamOf = <E, R>(begin: Effect.Effect<StreamWalk<E, R>, E | CallError, R>): RunStream<E, R> =>
+export const streamOf = <E, R>(begin: Effect.Effect<StreamWalk<E, R>, E | CallError, R>): RunStream<E, R> =>
   fromSource(() => {
     let walk: StreamWalk<E, R> | undefined
     const { close, pull } = fromProgram<DeliveredRunEvent, E | CallError, R>((emit) =>
@@ -46,12 +46,15 @@ const streamOf = <E, R>(begin: Effect.Effect<StreamWalk<E, R>, E | CallError, R>
     return {
       pull,
       close: (exit) =>
-        Effect.flatMap(close(exit), () =>
-          walk === undefined ? Effect.void : Effect.zipRight(walk.close(exit), walk.settle(exit)))
+        Effect.flatMap(
+          close(exit),
+          () => walk === undefined ? Effect.void : Effect.zipRight(walk.close(exit), walk.settle(exit))
+        )
     }
   })
 
-const resume = <E, R>(
+/** Goes on from a pause that its caller answers. */
+export const resume = <E, R>(
   settings: StreamSettings<E, R>,
   paused: RunCosts | undefined,
   cursor: FlowCursor,
@@ -76,13 +79,14 @@ const resume = <E, R>(
 }
 
 /** The walk through a run, from an origin to its end or its next pause for the caller. */
-const begin = <E, R>(
+export const begin = <E, R>(
   fiber: AnyFiber,
   settings: StreamSettings<E, R>,
   origin: Origin
 ): StreamWalk<E, R> => {
   const name = settings.only === "steps" ? spanNames.steps : spanNames.events
   const costs = RunCosts.of(fiber, settings)
+  costs?.began(origin.told)
   return new StreamWalk(
     settings,
     origin,
@@ -93,67 +97,78 @@ const begin = <E, R>(
   )
 }
 
-type BegunWalk<E, R> = Effect.Effect<
-  StreamWalk<E | InvalidRequestError | ToolCallLimitError, R>,
-  E | APITimeoutError | InvalidRequestError,
-  R
->
+/** A streamed run before its first request. */
+interface PreparedRun<E, R, I> {
+  readonly fiber: AnyFiber
+  readonly input: I
+  readonly settings: StreamSettings<E | InvalidRequestError | ToolCallLimitError, R>
+  readonly cursor: FlowCursor
+}
 
-const start = <E, R>(
+/** Reads the input of a streamed run. */
+export const prepare = Effect.fnUntraced(function*<E, R, I extends EventsInputOf<E, R>>(
   http: HttpService,
-  only: "steps" | "events",
+  { decode, method, only, snapshots }: {
+    readonly method: string
+    readonly only: "steps" | "events"
+    readonly decode: (method: string, given: I, facts: RefusalFacts) => Either.Either<I, InvalidRequestError>
+    /** Whether snapshots are asked for by default. */
+    readonly snapshots?: boolean
+  },
   flow: Address.FlowRef<never>,
-  given: EventsInputOf<E, R>
-): BegunWalk<E, R> =>
-  Effect.gen(function*() {
-    const method = only === "steps" ? "FlowService.steps" : "FlowService.events"
-    const { address, addressText, input, total } = yield* resolveCall(http, method, flow, eventsInputs[only], given)
-    const { from, tools } = input
-    const version = Address.versionOf(input.version)
-    if (version === "draft") {
-      const reason = "the draft cannot be streamed step by step"
-      return yield* invalid(method, "version", reason, { flow: addressText })
-    }
-    const fiber = yield* readFiber(identity)
-    const flowVersion = from?.flowVersion ?? version
-    const explicit = input.sessionId ?? from?.sessionId
-    const sessionId = yield* resolveSession(fiber, http, explicit, { method, flow: addressText })
-    const parameters = from !== undefined && input.parameters === undefined
-      ? undefined
-      : yield* encodeParameters(method, addressText, flow, input.parameters)
-    const fields = runFields(input, parameters, tools)
-    const settings: StreamSettings<E | InvalidRequestError | ToolCallLimitError, R> = {
-      http,
-      method,
-      flow,
-      address,
-      addressText,
-      version: flowVersion,
-      sessionId,
-      options: input,
-      answering: Tools.answeringOf(tools, input),
-      maxCostUsd: input.maxCostUsd,
-      only,
-      everyRequest: everyRequest(fields, input.inputOverrides ?? {}, input.runRemaining ?? false),
-      heal: input.heal,
-      total
-    }
-    const cursor: FlowCursor = {
-      version: 1,
-      flow: addressText,
-      flowVersion,
-      stepIndex: 0,
-      outputs: {},
-      rounds: 0,
-      ...from,
-      ...known({ sessionId }),
-      // of a run that goes on, the first input then, unless it is given anew
-      first: { ...from?.first, ...firstCall(input.message, fields) }
-    }
-    return begin(fiber, settings, { cursor, begun: false, mayBeOver: from !== undefined })
-  })
+  given: I
+): Effect.fn.Return<PreparedRun<E, R, I>, APITimeoutError | InvalidRequestError> {
+  const { address, addressText, input, total } = yield* resolveCall(http, method, flow, decode, given)
+  const { from, tools } = input
+  const version = Address.versionOf(input.version)
+  if (version === "draft") {
+    const reason = "the draft cannot be streamed step by step"
+    return yield* invalid(method, "version", reason, { flow: addressText })
+  }
+  const fiber = yield* readFiber(identity)
+  const flowVersion = from?.flowVersion ?? version
+  const explicit = input.sessionId ?? from?.sessionId
+  const sessionId = yield* resolveSession(fiber, http, explicit, { method, flow: addressText })
+  const parameters = from !== undefined && input.parameters === undefined
+    ? undefined
+    : yield* encodeParameters(method, addressText, flow, input.parameters)
+  const fields = runFields(input, parameters, tools, input.snapshots ?? snapshots)
+  const settings: StreamSettings<E | InvalidRequestError | ToolCallLimitError, R> = {
+    http,
+    method,
+    flow,
+    address,
+    addressText,
+    version: flowVersion,
+    sessionId,
+    options: input,
+    answering: Tools.answeringOf(tools, input),
+    maxCostUsd: input.maxCostUsd,
+    only,
+    everyRequest: everyRequest(fields, input.inputOverrides ?? {}, input.runRemaining ?? false),
+    heal: input.heal,
+    total
+  }
+  const cursor: FlowCursor = {
+    ...startOf(addressText, flowVersion, {}),
+    ...from,
+    ...known({ sessionId }),
+    // of a run that goes on, the first input then, unless it is given anew
+    first: { ...from?.first, ...firstCall(input.message, fields) }
+  }
+  return { fiber, input, settings, cursor }
+})
 
 export const stream =
   (http: HttpService, only: "steps" | "events") =>
   <E, R>(flow: Address.FlowRef<never>, input: EventsInputOf<E, R>): RunStream<E | ToolCallLimitError, R> =>
-    streamOf(start(http, only, flow, input))
+    streamOf(Effect.map(
+      prepare<E, R, EventsInputOf<E, R>>(
+        http,
+        { method: `FlowService.${only}`, only, decode: eventsInputs[only] },
+        flow,
+        input
+      ),
+      ({ cursor, fiber, settings }) =>
+        begin(fiber, settings, { cursor, begun: false, mayBeOver: input.from !== undefined })
+    ))

@@ -173,6 +173,36 @@ export const onceSession = (keyed: RunKey, attempt: number): Effect.Effect<strin
     return Effect.map(Effect.promise(() => subtle.digest("SHA-1", bytes)), (hash) => uuidOf(new Uint8Array(hash), 5))
   })
 
+/** The look-up of a key, as a recording keeps it and a replay asks for it. */
+export const lookUpOf = (
+  { method, ...keyed }: KeyRequest
+): Effect.Effect<Operation.SessionRequest, Errors.InvalidRequestError> =>
+  Effect.map(
+    onceSession({ method, ...keyed }, 1),
+    (sessionId) => ({ method, options: {}, progress: { sent: "no" }, sessionId })
+  )
+
+/** A session with the run that a look-up found. */
+export const foundSession = (
+  sessionId: string,
+  { executionId = "", isStepped }: Operation.BegunRun
+): Operation.SessionResponse => ({
+  sessionId,
+  executions: [{
+    executionId,
+    status: "running",
+    snapshotsAvailable: false,
+    steps: [],
+    ...(isStepped === undefined ? undefined : { triggerType: isStepped ? "step" : "execute" })
+  }]
+})
+
+/** The run of such a session. */
+export const runOfSession = ({ executions: [run] }: Operation.SessionResponse): Operation.BegunRun => ({
+  ...known({ executionId: run?.executionId || undefined }),
+  ...(run?.triggerType === undefined ? undefined : { isStepped: run.triggerType === "step" })
+})
+
 /** The number of sessions that are remembered; the oldest are forgotten. */
 const capacity = 10_000
 
@@ -273,6 +303,12 @@ export const executed = Effect.fnUntraced(function*(
   const polled = pollJob({ method, options, progress: { sent: "no" }, flow, executionId })
   return yield* fromJob(asked, run, yield* Effect.mapError(polled, beforeARun))
 })
+
+/** The run that was found, for a call that follows its events. */
+export const begun = (asked: KeyRequest, run: FoundRun): Effect.Effect<Operation.BegunRun, Errors.CallError> => {
+  const { executionId, triggerType } = run.execution
+  return Effect.as(checkSlug(asked, run), { executionId, isStepped: triggerType === "step" })
+}
 
 /** The job that was found, in place of another one. */
 export const submitted = Effect.fnUntraced(function*(

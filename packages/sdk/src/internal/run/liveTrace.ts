@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import type { FlowCursor } from "../../FlowCursor.js"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { CallError, NoukaiError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
@@ -20,14 +21,23 @@ import * as CallOptions from "../options/callOptions.js"
 import { decodeResult, hasResultSchema } from "../options/flowCodec.js"
 import * as Spans from "../telemetry/spans.js"
 import * as Delivered from "./deliveredEvent.js"
-import { fold, type KnownResult, noResult, type RunState, traceState } from "./runFold.js"
+import { resume } from "./flowEvents.js"
+import { fold, type KnownResult, noResult, type RunState, startOf, traceState } from "./runFold.js"
+import { declarations } from "./runInput.js"
 import { resolveRead } from "./runRead.js"
-import { RepeatedEvents, StreamFailures } from "./streamHealing.js"
+import { everyRequest, RepeatedEvents, StreamFailures, type StreamSettings } from "./streamHealing.js"
+import type { ToolDeclaration } from "./tool.js"
 
 const method = "RunService.liveTrace"
 
 /** The options of watching a run. There is no timeout for the whole stream. */
 export interface LiveTraceOptions extends Omit<StreamOptions, "attemptTimeout" | "retryPost"> {
+  /** The version of the run, which no event says: for the cursors of events, and for `resume`. Default: `"production"`. */
+  readonly version?: Exclude<Address.FlowVersion, "draft"> | undefined
+  /** The tools of the run, which `resume` declares again. Default: none. */
+  readonly tools?: ReadonlyArray<ToolDeclaration> | undefined
+  /** Whether `resume` asks the server to keep the inputs and outputs of the steps. Default: false. */
+  readonly snapshots?: boolean | undefined
   /**
    * Reads again after a cut or a refusal that may pass, while the schedule lasts; the schedule begins anew with each new
    * event. Events that were given before are left out: of each kind and step, as many as there were. Default: off.
@@ -37,27 +47,61 @@ export interface LiveTraceOptions extends Omit<StreamOptions, "attemptTimeout" |
 
 const liveTraceOptions = CallOptions.decoder<LiveTraceOptions>("options", () => ({
   ...CallOptions.ofStream,
+  version: CallOptions.version,
+  tools: declarations,
+  snapshots: CallOptions.flag,
   heal: CallOptions.schedule
 }))
+
+/** The settings of going on with a run that was read. */
+const settingsOf = (
+  http: HttpService,
+  flow: Address.FlowRef<never>,
+  address: Address.FlowAddress,
+  { heal, snapshots = false, tools, version = "production", ...options }: LiveTraceOptions
+): StreamSettings<never, never> => ({
+  http,
+  method,
+  flow,
+  address,
+  addressText: Address.format(address),
+  version,
+  sessionId: undefined,
+  options,
+  answering: { _tag: "manual" },
+  total: undefined,
+  maxCostUsd: undefined,
+  only: "events",
+  everyRequest: everyRequest({ trace: snapshots, tools }, {}, false),
+  heal
+})
 
 /** An event between the states of its run before and after it. */
 type Folded = readonly [before: RunState, event: WireEvent, after: RunState]
 
-/** The stored events of one run, for callers. `named`: the id of the run in the events, if it is known. */
+/** A run whose stored events are read. */
+export interface TracedRun
+  extends Pick<StreamSettings<never, never>, "address" | "addressText" | "flow" | "http" | "method" | "options">
+{
+  /** The cursor before the first event of the run, with its id. */
+  readonly start: FlowCursor
+  readonly resume: Delivered.ResumeStream
+  /** Is called with the state of the run after each event. */
+  readonly reached?: (state: RunState) => void
+}
+
+/** The id by which events name a run, if it is known: an id of `/flow-runs` is not the one in events. */
+const namedIn = (http: HttpService, executionId: string): string | undefined =>
+  http.defaults.runPaths === "flow-runs" || executionId.startsWith("fr_") ? undefined : executionId
+
+/** The stored events of one run, for callers. */
 const delivered = (
-  flow: Address.FlowRef<never>,
-  address: string,
-  executionId: string,
-  named: string | undefined,
+  { addressText: address, flow, http, method, reached, resume, start: cursor }: TracedRun,
   stored: Stream.Stream<WireEvent, CallError>
 ): Stream.Stream<Delivered.DeliveredRunEvent, CallError> => {
-  const start = traceState(address, executionId, named)
+  const start = traceState(cursor, namedIn(http, cursor.executionId ?? ""))
+  const { executionId = "" } = cursor
   const failures = new StreamFailures(method, address, () => start)
-  const resume: Delivered.ResumeStream = () =>
-    Stream.fail(invalid(method, "resume", "is not for a live trace, which only watches", {
-      flow: address,
-      executionId
-    }))
 
   const completed = (event: WireEventOf<"flow_completed">, result: KnownResult | undefined, state: RunState) => {
     if (result === undefined) {
@@ -90,12 +134,23 @@ const delivered = (
     Stream.concat(Stream.failSync(() => failures.endedEarly("the live trace ended before a terminal event", true))),
     Stream.mapAccum(start, (before, event): readonly [RunState, Folded] => {
       const after = fold(before, event)
+      reached?.(after)
       return [after, [before, event, after]]
     }),
     Stream.takeUntil(([, , { end }]) => end !== undefined && end._tag !== "paused" && end._tag !== "tools"),
     Stream.mapEffect(read),
     Stream.filter((event) => event !== undefined)
   )
+}
+
+/** Reads the events of a run once, from the first one. */
+export const readTrace = (
+  traced: TracedRun,
+  progress: Progress
+): Stream.Stream<Delivered.DeliveredRunEvent, CallError> => {
+  const { address, http, method, options, start: { executionId = "" } } = traced
+  const stored = http.stream("traceStream", { method, flow: address, executionId, options, progress })
+  return Spans.readStreamSpan(spanNames.traceStream, { address, executionId }, delivered(traced, stored))
 }
 
 /** Each reading begins with the first event of the run: gives those that no reading before has given. */
@@ -137,17 +192,15 @@ export const liveTrace = (http: HttpService) =>
     const resolved = resolveRead(http, method, flow, executionId, liveTraceOptions, given)
     if (Either.isLeft(resolved)) return Stream.fail(resolved.left)
     const [run, options] = resolved.right
-    // an id of `/flow-runs` is not the one that events name
-    const named = http.defaults.runPaths === "flow-runs" || executionId.startsWith("fr_") ? undefined : executionId
-    const addressText = Address.format(run.flow)
-    const reading = Stream.suspend(() => {
-      const progress: Progress = { sent: "no" }
-      const stored = http.stream("traceStream", { ...run, method, options, progress })
-      return Spans.readStreamSpan(
-        spanNames.traceStream,
-        { address: run.flow, executionId },
-        delivered(flow, addressText, executionId, named, stored)
-      )
-    })
+    const version = Address.versionOf(options.version)
+    if (version === "draft") return Stream.fail(invalid(method, "version", "the draft cannot be streamed"))
+    const settings = settingsOf(http, flow, run.flow, { ...options, version })
+    const start = startOf(settings.addressText, version, { executionId })
+    const traced: TracedRun = {
+      ...settings,
+      start,
+      resume: (cursor, results) => resume(settings, undefined, cursor, results)
+    }
+    const reading = Stream.suspend(() => readTrace(traced, { sent: "no" }))
     return options.heal === undefined ? reading : healed(reading, options.heal, pauseOf(http))
   })

@@ -25,11 +25,13 @@ import { runPosition } from "./runPosition.js"
 type Failure = Errors.CallError | Errors.OnceError | Refusal
 
 /** An operation that runs once per key: how its run is begun, and given when it is found. */
-interface OnceOperation<Q extends KeyedRun.KeyRequest, A> {
-  readonly name: "execute" | "submit"
+interface OnceOperation<Q extends KeyedRun.KeyRequest, A extends AnyRun> {
+  readonly name: "events" | "execute" | "submit"
   /** Sends the run under a session. */
   readonly send: (request: Q, sessionId: string) => Effect.Effect<A, Failure>
   readonly found: (request: Q, run: KeyedRun.FoundRun) => Effect.Effect<A, Failure>
+  /** The run with an id, for calls that need no more than the id. */
+  readonly named?: (executionId: string) => A
   /** The outcome of another call for this one. */
   readonly shared: (request: Q, outcome: Operation.OnceResponse<A>) => Effect.Effect<Operation.OnceResponse<A>, Failure>
 }
@@ -40,11 +42,16 @@ interface Led<A> {
   readonly sent: Errors.Sent
 }
 
+/** What calls of all operations know of their runs. */
+interface AnyRun {
+  readonly executionId?: string | undefined
+}
+
 /** A call that leads: other calls of its key follow its end. */
 interface Leader {
   readonly operation: string
   readonly rerunFailed: boolean
-  readonly done: Deferred.Deferred<Led<unknown>>
+  readonly done: Deferred.Deferred<Led<AnyRun>>
 }
 
 /** The calls that lead, by what they run; of all clients of the process. */
@@ -94,7 +101,7 @@ interface OnceClient {
 }
 
 /** A call of an operation that runs once per key. All leaders of one `name` run the same. */
-interface OnceCall<Q extends KeyedRun.KeyRequest, A> {
+interface OnceCall<Q extends KeyedRun.KeyRequest, A extends AnyRun> {
   readonly client: OnceClient
   readonly operation: OnceOperation<Q, A>
   readonly request: Q
@@ -106,7 +113,7 @@ interface OnceCall<Q extends KeyedRun.KeyRequest, A> {
 type Outcome<A> = Effect.Effect<Operation.OnceResponse<A>, Failure>
 
 /** Looks, and sends what is absent, unless an earlier call may have sent it. */
-const decide = <Q extends KeyedRun.KeyRequest, A>(
+const decide = <Q extends KeyedRun.KeyRequest, A extends AnyRun>(
   { client: { pause, requests, seen }, operation, request }: OnceCall<Q, A>,
   sentBefore: Errors.Sent
 ): Outcome<A> =>
@@ -114,10 +121,14 @@ const decide = <Q extends KeyedRun.KeyRequest, A>(
     const found = yield* KeyedRun.find(requests.session, pause, request, seen)
     if (found._tag === "found") {
       const { sessionId } = found.run
-      yield* annotateSession(sessionId)
+      if (operation.name !== "events") yield* annotateSession(sessionId)
       return { response: yield* operation.found(request, found.run), reused: true, sessionId }
     }
     const { sessionId } = found
+    const executionId = seen.get(sessionId)
+    if (found._tag === "missing" && executionId !== undefined && operation.named !== undefined) {
+      return { response: operation.named(executionId), reused: true, sessionId }
+    }
     if (sentBefore !== "no") {
       return yield* newError(Errors.APIConnectionError, {
         method: request.method,
@@ -127,10 +138,9 @@ const decide = <Q extends KeyedRun.KeyRequest, A>(
       })
     }
     if (found._tag === "missing") {
-      const executionId = seen.get(sessionId)
       return yield* KeyedRun.notStored(request, undefined, "missing", { executionId, sessionId })
     }
-    yield* annotateSession(sessionId)
+    if (operation.name !== "events") yield* annotateSession(sessionId)
     const sent = Effect.tapError(
       operation.send(request, sessionId),
       (error) => Effect.sync(() => showsARun(error) && KeyedRun.remember(seen, sessionId, error.executionId))
@@ -139,7 +149,7 @@ const decide = <Q extends KeyedRun.KeyRequest, A>(
   })
 
 /** Takes the end of the call that led, or runs again. */
-const follow = <Q extends KeyedRun.KeyRequest, A>(
+const follow = <Q extends KeyedRun.KeyRequest, A extends AnyRun>(
   call: OnceCall<Q, A>,
   sentBefore: Errors.Sent,
   leader: Leader,
@@ -153,24 +163,53 @@ const follow = <Q extends KeyedRun.KeyRequest, A>(
     if (request.takeOver === true && endedWith(exit, isRunInProgress)) return again("unknown")
     if (Exit.isFailure(exit)) return Effect.failCause(exit.cause)
     const outcome = exit.value
-    // a run of the other operation is looked up, and may not be listed yet
+    const { response: { executionId }, sessionId } = outcome
+    if (executionId !== undefined && operation.named !== undefined && leader.operation !== "events") {
+      return Effect.succeed({ response: operation.named(executionId), reused: true, sessionId })
+    }
+    // a run of another operation is looked up, and may not be listed yet
     if (leader.operation !== operation.name) return again(outcome.reused ? "no" : "unknown")
     // what was found may have failed
     if (outcome.reused && request.rerunFailed && !leader.rerunFailed) return again("no")
     return operation.shared(request, outcome)
   })
 
+/** The time between two look-ups of a run that another call is beginning, in milliseconds. */
+const lookAgain = 500
+
+/** Waits until the run of the call that leads is listed. A run that goes on is watched before its call ends. */
+const listed = <Q extends KeyedRun.KeyRequest, A extends AnyRun>(call: OnceCall<Q, A>): Outcome<A> =>
+  Effect.gen(function*() {
+    const { client: { pause, requests }, operation, request } = call
+    while (yield* pause(lookAgain)) {
+      const found = yield* Effect.option(
+        KeyedRun.find(requests.session, pause, { ...request, settle: 0 }, new Map())
+      )
+      if (Option.isNone(found) || found.value._tag !== "found") continue
+      const { run } = found.value
+      return { response: yield* operation.found(request, run), reused: true, sessionId: run.sessionId }
+    }
+    return yield* Effect.never
+  })
+
 /** Leads, or follows another call of the key. */
-const run = <Q extends KeyedRun.KeyRequest, A>(call: OnceCall<Q, A>, sentBefore: Errors.Sent): Outcome<A> =>
+const run = <Q extends KeyedRun.KeyRequest, A extends AnyRun>(
+  call: OnceCall<Q, A>,
+  sentBefore: Errors.Sent
+): Outcome<A> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
       const { name, operation, request } = call
       const leader = leaders.get(name)
       if (leader !== undefined) {
-        const led = Deferred.await(leader.done)
-        return restore(Effect.flatMap(led, (led) => follow(call, sentBefore, leader, led as Led<A>)))
+        const led = Effect.flatMap(
+          Deferred.await(leader.done),
+          (led) => follow(call, sentBefore, leader, led as Led<A>)
+        )
+        const isWatched = operation.name === "events" && leader.operation !== "events"
+        return restore(isWatched ? Effect.raceFirst(led, listed(call)) : led)
       }
-      const done = Deferred.unsafeMake<Led<unknown>>(FiberId.none)
+      const done = Deferred.unsafeMake<Led<AnyRun>>(FiberId.none)
       leaders.set(name, { operation: operation.name, rerunFailed: request.rerunFailed, done })
       return Effect.onExit(restore(decide(call, sentBefore)), (exit) =>
         Effect.sync(() => {
@@ -181,7 +220,7 @@ const run = <Q extends KeyedRun.KeyRequest, A>(call: OnceCall<Q, A>, sentBefore:
     })
   )
 
-const once = <Q extends KeyedRun.KeyRequest, A extends { readonly executionId?: string | undefined }>(
+const once = <Q extends KeyedRun.KeyRequest, A extends AnyRun>(
   client: OnceClient,
   operation: OnceOperation<Q, A>
 ) =>
@@ -223,12 +262,12 @@ export const make = (
   config: OnceClient["config"],
   pause: Pause,
   traceStream: Streams["traceStream"]
-): Pick<Requests, "executeOnce" | "submitOnce"> => {
+): Pick<Requests, "eventsOnce" | "executeOnce" | "submitOnce"> => {
   const client: OnceClient = { requests, traceStream, config, pause, seen: new Map() }
   return {
     executeOnce: once<Operation.ExecuteOnceRequest, Operation.ExecuteResponse>(client, {
       name: "execute",
-      send: (request, sessionId) => requests.execute(sentOnce(request, sessionId)),
+      send: (request, sessionId) => request.walk?.begin(sessionId) ?? requests.execute(sentOnce(request, sessionId)),
       found: (request, run) =>
         Effect.catchTag(
           KeyedRun.executed(requests.pollJob, request, run),
@@ -244,6 +283,13 @@ export const make = (
             }, "it waits for tool results, which another call here gives")
           )
           : Effect.succeed({ response, reused: true, sessionId })
+    }),
+    eventsOnce: once<Operation.EventsOnceRequest, Operation.BegunRun>(client, {
+      name: "events",
+      send: (request, sessionId) => request.walk.begin(sessionId),
+      found: KeyedRun.begun,
+      named: (executionId) => ({ executionId }),
+      shared: (_, { response, sessionId }) => Effect.succeed({ response, reused: true, sessionId })
     }),
     submitOnce: once<Operation.SubmitOnceRequest, Operation.SubmitJobResponse>(client, {
       name: "submit",

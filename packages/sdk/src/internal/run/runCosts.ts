@@ -105,6 +105,15 @@ export class RunCosts {
     if (cost !== undefined) this.tell(Cost.addCost(this.told ?? Cost.noCost, cost))
   }
 
+  /** Takes the costs of a run before this call, as its events told them: no event of this call tells them again. */
+  began(costs: ReadonlyArray<string | undefined> = []): void {
+    const told = costs.flatMap((cost) => (cost === undefined ? undefined : Cost.parseCost(cost)) ?? [])
+    if (told.length === 0) return
+    this.untold = told.reduce(Cost.addCost, Cost.noCost)
+    this.seen = { all: this.untold, ended: this.untold }
+    this.told = Cost.noCost
+  }
+
   /**
    * Takes the total that the end of a run told: the events of a loop tell no costs. The costs of a run that other calls
    * began count there, unless a trace has told them apart.

@@ -200,12 +200,16 @@ export const stateAt = (start: FlowCursor, mayBeOver = false): RunState => {
   })
 }
 
+/** The cursor before the first step of a run. */
+export const startOf = (
+  flow: string,
+  flowVersion: FlowCursor["flowVersion"],
+  more: Pick<FlowCursor, "executionId" | "first" | "sessionId">
+): FlowCursor => ({ version: 1, flow, flowVersion, stepIndex: 0, outputs: {}, rounds: 0, ...more })
+
 /** The state of a run before its first stored event. `named`: the id of the run in the events, if it is known. */
-export const traceState = (flow: string, executionId: string, named: string | undefined): RunState =>
-  changed(
-    stateAt({ version: 1, flow, flowVersion: "production", executionId, stepIndex: 0, outputs: {}, rounds: 0 }),
-    { named, places: new Map() }
-  )
+export const traceState = (start: FlowCursor, named: string | undefined): RunState =>
+  changed(stateAt(start), { named, places: new Map() })
 
 /** The state at the begin of another response, which runs one step or the rest of the flow. */
 export const begin = (state: RunState, isOneStep: boolean): RunState =>

@@ -112,7 +112,7 @@ const Declaration = CallOptions.says(
   })
 )
 
-const declarations = CallOptions.json(
+export const declarations = CallOptions.json(
   CallOptions.list(
     "must be an array of tools, or made by the Tools module",
     CallOptions.named(declarationNames, Declaration),
@@ -240,6 +240,8 @@ export const once = {
   sessionId: CallOptions.refused("is made of the key here: leave it out")
 }
 
+const takingOver = { takeOver: CallOptions.flag, silence: CallOptions.finiteDuration }
+
 export type ExecuteInputOf<E, R> = Execution.ExecuteInput<
   AnyParameters,
   RunTools<E, R> | undefined,
@@ -273,7 +275,7 @@ export type ExecuteOnceInputOf<E, R> = ExecuteInputOf<E, R> & Execution.OnceOpti
 export const executeOnceInput = CallOptions.decoder<ExecuteOnceInputOf<unknown, unknown>>("input", () => ({
   ...executeFields,
   ...once,
-  takeOver: CallOptions.flag,
+  ...takingOver,
   maxCostUsd: CallOptions.refused("cannot limit a run of executeOnce, which is one request: use execute, or a Budget")
 }), checkExecute)
 
@@ -337,3 +339,18 @@ export const eventsInputs = {
     runRemaining: CallOptions.must((value) => value === false, "steps runs one step per request; use events")
   }), checkEvents)
 }
+
+export type EventsOnceInputOf<E, R> = Execution.EventsOnceInput<AnyParameters, RunTools<E, R> | undefined>
+
+/** The decoder of the input of a stream that runs once per key. */
+export const eventsOnceInput = CallOptions.decoder<AnyEventsInput & EventsOnceInputOf<unknown, unknown>>(
+  "input",
+  () => ({
+    ...eventsFields,
+    runRemaining: CallOptions.flag,
+    ...once,
+    ...takingOver,
+    from: CallOptions.refused("is not for a key: go on from a cursor with events")
+  }),
+  checkEvents
+)

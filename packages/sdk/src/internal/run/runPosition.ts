@@ -12,7 +12,7 @@ import { digitsAt, digitsIn, digitsOf, withDigits } from "../kit/plainJson.js"
 import type { Requests } from "../operations/operations.js"
 import type * as Operation from "../operations/requests.js"
 import { format } from "../options/address.js"
-import { fold, noResult, traceState } from "./runFold.js"
+import { fold, noResult, startOf, traceState } from "./runFold.js"
 
 const pausedAt = (
   executionId: string,
@@ -33,7 +33,7 @@ const pausedAt = (
 }
 
 /** Whether a run has ended, or is past the step in which it paused. A step in a loop may pause again. */
-const hasPassed = ({ flowRun, steps }: Trace, stepId: string | null | undefined): boolean => {
+export const hasPassed = ({ flowRun, steps }: Trace, stepId: string | null | undefined): boolean => {
   const ofStep = steps.filter((step) => step.stepId === stepId && step.loopIndex === undefined)
   const latest = Math.max(...ofStep.map(({ attempt }) => attempt))
   return isEndedStatus(flowRun.status) ||
@@ -63,7 +63,7 @@ export const runPosition = (
   const cut = newError(Errors.APIConnectionError, { ...facts, detail, sent: "yes", isRetryable: true })
   const request = () => ({ method, options: reading, progress: { sent: "no" as const }, flow, executionId })
   return Effect.scoped(Effect.gen(function*() {
-    let state = traceState(facts.flow, executionId, undefined)
+    let state = traceState(startOf(facts.flow, "production", { executionId }), undefined)
     /** Whether the stream of events has ended, at a pause. */
     let isOver = false
     /** The end at a pause, once the trace has been read. */

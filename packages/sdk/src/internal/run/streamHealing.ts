@@ -168,6 +168,8 @@ export interface Origin {
   readonly begun: boolean
   /** Whether the last step of the cursor's run may have completed. */
   readonly mayBeOver: boolean
+  /** The costs that events have told of the cursor's run. Default: none. */
+  readonly told?: ReadonlyArray<string | undefined>
   /** Whether the costs of the cursor's run are known to be within its limit. Default: false. */
   readonly isAfforded?: boolean
   /** The progress of the call that the walk is a part of. Default: its own. */

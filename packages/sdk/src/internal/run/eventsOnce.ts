@@ -1,0 +1,245 @@
+/**
+ * `FlowService.eventsOnce`: the events of the run of a key. Begins the run, or follows it by its live trace, and goes on
+ * with it where its owner is gone.
+ *
+ * @see docs/wire.md#live-traces
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { EventsOnceInput } from "../../Execution.js"
+import type { AnyParameters } from "../../Flow.js"
+import type { FlowCursor } from "../../FlowCursor.js"
+import {
+  APITimeoutError,
+  type CallError,
+  type OnceError,
+  RunInProgressError,
+  type ToolCallLimitError
+} from "../../NoukaiError.js"
+import { amended, invalid, known, newError } from "../core/makeError.js"
+import { toSource } from "../core/streamPull.js"
+import { pauseOf, timeLimit, toMillis } from "../core/time.js"
+import { mayPassSoon } from "../http/retry.js"
+import { type HttpService, totalTimeout } from "../operations/operations.js"
+import type { BegunRun } from "../operations/requests.js"
+import type { FlowRef } from "../options/address.js"
+import { CallProgress, checkKey, type Progress } from "../options/callOptions.js"
+import { begin, prepare, resume, type RunStream, streamOf } from "./flowEvents.js"
+import { readTrace, type TracedRun } from "./liveTrace.js"
+import { cursorAt, type RunState, stateAt } from "./runFold.js"
+import { eventsOnceInput } from "./runInput.js"
+import { hasPassed } from "./runPosition.js"
+import { type Origin, RepeatedEvents, stepBody } from "./streamHealing.js"
+import type { RunTools } from "./toolRound.js"
+
+/** Default of `silence`. */
+const defaultSilence = "2 minutes"
+
+/** The silence after a pause at which its caller may answer it, and after a fresh reading, in milliseconds. */
+const quietPause = 500
+const lastLook = 2_000
+
+/** A trace that cannot be read, or is not there yet, is read again so often, with so many milliseconds between. */
+const maxFailures = 5
+const betweenReadings = 400
+
+/** A run that another call began. */
+interface FollowedRun<E, R> extends TracedRun {
+  readonly sessionId: string | undefined
+  /** The longest time without an event, in milliseconds. */
+  readonly silence: number
+  /** Whether pauses are given to the caller. */
+  readonly isManual: boolean
+  /** Whether the run is taken over after its silence. */
+  readonly takesOver: boolean
+  /** Goes on with the run. `told`: the costs of its steps so far. */
+  readonly goOn: (cursor: FlowCursor, told: ReadonlyArray<string | undefined>) => RunStream<E, R>
+}
+
+/** Whether the trace of a run says that it waits at a pause. A trace that may not be read leaves the pause. */
+const isOpen = (
+  { address, http, method, options: { retryPost: _, ...options }, start: { executionId = "" } }: TracedRun,
+  stepId: string | undefined
+): Effect.Effect<boolean> =>
+  Effect.match(http.request("trace", { method, options, progress: { sent: "no" }, flow: address, executionId }), {
+    onFailure: (error) => !error.isRetryable,
+    onSuccess: (trace) => !hasPassed(trace, stepId)
+  })
+
+/** Reads the trace once. Fails with `APITimeoutError` of the idle clock when no event comes for some time. */
+const quietly = <E, R>(run: FollowedRun<E, R>, patience: () => number) => {
+  const { addressText: flow, method, start: { executionId } } = run
+  return Stream.unwrapScoped(Effect.gen(function*() {
+    const progress: Progress = { sent: "no" }
+    const pull = yield* Stream.toPull(readTrace(run, progress))
+    return Stream.repeatEffectChunkOption(Effect.suspend(() => {
+      const ms = patience()
+      const quiet = Effect.failSync(() => {
+        const facts = { method, flow, executionId, detail: `no event for ${ms} ms`, isRetryable: true } as const
+        const error = newError(APITimeoutError, { ...facts, clock: "idle", sent: "no" })
+        // a recording keeps the reading
+        progress.timedOut?.(error)
+        return Option.some(error)
+      })
+      return timeLimit(pull, ms, quiet)
+    }))
+  }))
+}
+
+/** The events of a run that another call began. Pauses that others answer are left out. */
+const follow = <E, R>(run: FollowedRun<E, R>): RunStream<E | RunInProgressError, R> =>
+  Stream.suspend(() => {
+    const { addressText: flow, goOn, http, isManual, method, sessionId, silence, start, takesOver } = run
+    const repeated = new RepeatedEvents()
+    const told: Array<string | undefined> = []
+    /** The state at the last event, and in this reading. */
+    let latest: RunState = stateAt(start)
+    let here: RunState | undefined
+    let failures = 0
+    let isLastLook = false
+
+    const reached = (state: RunState) => {
+      latest = here = state
+    }
+    const isAtPause = () => isManual && here?.end?._tag === "tools"
+    const patience = () => Math.min(silence, isAtPause() ? quietPause : isLastLook ? lastLook : silence)
+    const reading = Stream.suspend(() => {
+      repeated.begin()
+      here = undefined
+      return Stream.filter(quietly({ ...run, reached }, patience), (event) => {
+        if (event.type === "tool_calls_required") return false
+        if (!repeated.isNew(event.type, "stepId" in event ? event.stepId ?? "" : "")) return false
+        if (event.type === "step_completed") told.push(event.costUsd)
+        failures = 0
+        isLastLook = false
+        return true
+      })
+    })
+    const silent = (): RunStream<E | RunInProgressError, R> => {
+      if (takesOver) return goOn(cursorAt(latest), told)
+      const facts = { method, flow, executionId: start.executionId, sessionId, isRetryable: true }
+      const error = newError(RunInProgressError, { ...facts, detail: `no event for ${silence} ms` })
+      return Stream.fail(amended(error, {}, () => cursorAt(latest)))
+    }
+    const again = (error: CallError): RunStream<E | RunInProgressError, R> => {
+      const mayCome = error._tag === "FlowNotFoundError" && latest.begun === false
+      if (failures >= maxFailures || !(mayCome || (error.isRetryable && mayPassSoon(error)))) {
+        return Stream.fail(amended(error, {}, () => cursorAt(latest)))
+      }
+      failures++
+      return Stream.unwrap(Effect.as(pauseOf(http)(betweenReadings), next))
+    }
+    const next: RunStream<E | RunInProgressError, R> = Stream.suspend(() =>
+      Stream.catchAll(reading, (error) => {
+        if (error._tag !== "APITimeoutError" || error.clock !== "idle") return again(error)
+        if (isAtPause()) {
+          return Stream.unwrap(
+            Effect.map(
+              isOpen(run, latest.pending?.stepId),
+              (open) => open ? goOn(cursorAt(latest), told) : again(error)
+            )
+          )
+        }
+        if (isLastLook) return silent()
+        // the connection may be silent where the run is not
+        isLastLook = true
+        return next
+      })
+    )
+    return next
+  })
+
+type OnceInputOf<E, R> = EventsOnceInput<AnyParameters, RunTools<E, R> | undefined>
+
+type OnceStream<E, R> = RunStream<E | OnceError | ToolCallLimitError, R>
+
+const method = "FlowService.eventsOnce"
+
+export const eventsOnce =
+  (http: HttpService) => <E, R>(key: string, flow: FlowRef<never>, given: OnceInputOf<E, R>): OnceStream<E, R> =>
+    Stream.unwrapScoped(Effect.gen(function*() {
+      const problem = checkKey(key)
+      if (problem !== undefined) return yield* invalid(method, problem.field, problem.reason)
+      const { cursor, fiber, input, settings } = yield* prepare<E, R, OnceInputOf<E, R>>(
+        http,
+        { method, only: "events", decode: eventsOnceInput, snapshots: true },
+        flow,
+        given
+      )
+      const { rerunFailed = false, settle = 0, silence = defaultSilence, takeOver = false } = input
+      const { address, addressText, options, total, version } = settings
+      const scope = yield* Effect.scope
+      const context = yield* Effect.context<R>()
+      const progress = new CallProgress()
+      let begun: RunStream<E | ToolCallLimitError, R> = Stream.empty
+      let executionId: string | undefined
+
+      const walk = (sessionId: string | undefined, origin: Omit<Origin, "progress">) =>
+        streamOf(Effect.sync(() => begin(fiber, { ...settings, sessionId }, { ...origin, progress })))
+
+      const beginIn = Effect.fnUntraced(
+        function*(sessionId: string | undefined) {
+          const from = { ...cursor, ...known({ sessionId }) }
+          const { close, pull } = toSource(walk(sessionId, { cursor: from, begun: false, mayBeOver: false }))
+          yield* Scope.addFinalizerExit(scope, close)
+          const first = yield* Effect.catchAll(
+            pull,
+            Option.match({ onNone: () => Effect.succeed(Chunk.empty<never>()), onSome: Effect.fail })
+          )
+          begun = Stream.concat(Stream.fromChunk(first), Stream.repeatEffectChunkOption(pull))
+          for (const event of first) if (event.type === "run_started") executionId = event.executionId
+          const run: BegunRun = { executionId, isStepped: true }
+          return run
+        },
+        // no handler has run before the first event, so that no failure of one is among these
+        Effect.mapError((error) => error as CallError),
+        Effect.provide(context)
+      )
+
+      const asked = http.request("eventsOnce", {
+        method,
+        flow: address,
+        version,
+        sessionId: settings.sessionId,
+        options,
+        progress,
+        key,
+        rerunFailed,
+        settle: toMillis(settle) ?? 0,
+        takeOver,
+        walk: { body: stepBody(stateAt(cursor), settings.everyRequest), begin: beginIn }
+      })
+      const facts = { method, flow: addressText, executionId: () => executionId }
+      const { response, reused, sessionId } = yield* totalTimeout(asked, total, facts, progress)
+      if (!reused) return begun
+      executionId = response.executionId
+      if (executionId === undefined) {
+        const detail = "another call has begun it, and its id is not known"
+        return yield* newError(RunInProgressError, { method, flow: addressText, sessionId, detail, isRetryable: true })
+      }
+      const start = { ...cursor, executionId, ...known({ sessionId }) }
+      const manual = { ...settings, sessionId, answering: { _tag: "manual" as const } }
+      const events = follow({
+        http,
+        method,
+        flow,
+        address,
+        addressText,
+        // `silence` is the clock of events
+        options: { ...options, idleTimeout: Infinity, firstByteTimeout: Infinity },
+        start,
+        sessionId,
+        resume: (cursor, results) => resume(manual, undefined, cursor, results),
+        silence: toMillis(silence) ?? 0,
+        isManual: settings.answering._tag === "manual",
+        takesOver: takeOver && response.isStepped !== false,
+        goOn: (cursor, told) => walk(sessionId, { cursor, begun: true, mayBeOver: true, told })
+      })
+      return total === undefined ? events : Stream.interruptWhen(
+        events,
+        totalTimeout(Effect.never, total, { ...facts, onlyReads: true }, { sent: "no" })
+      )
+    }))
