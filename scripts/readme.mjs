@@ -14,7 +14,11 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { files, read, root } from "./workspace.mjs"
 
-const fence = /(?:<!-- file: (\S+) -->\n)?^(`{3,})(ts|tsx|mts|typescript|dockerfile)\b([^\n]*)\n([\s\S]*?)^\2[ \t]*$/gm
+const fence =
+  /(?:<!-- file: (\S+) -->\n)?^(`{3,})(ts|tsx|mts|typescript|dockerfile|html|json)\b([^\n]*)\n([\s\S]*?)^\2[ \t]*$/gm
+
+/** Blocks of these may be an example of a file of the reader. */
+const mayBeShown = new Set(["html", "json"])
 
 /** Files that a check compiles. `npm run test:packages` compiles and runs the consumers. */
 const compiled = /^(scratchpad|packages\/[^/]+\/(test|typetest)|scripts\/consumers)\/.+\.m?ts$/
@@ -28,10 +32,11 @@ const reached = (() => {
     if (found.has(path) || !existsSync(join(root, path))) return
     found.add(path)
     for (const [, imported, started, program] of read(path).matchAll(imports)) {
-      visit(started === undefined ? join(dirname(path), `${imported ?? program}.ts`) : `scratchpad/${started}.ts`)
+      if (started !== undefined) visit(`scratchpad/${started}.ts`)
+      else visit(join(dirname(path), program ?? `${imported}.ts`))
     }
   }
-  files().filter((path) => /\.test\.ts$/.test(path)).forEach(visit)
+  files().filter((path) => /\.(test|browser)\.ts$/.test(path)).forEach(visit)
   return found
 })()
 
@@ -75,6 +80,7 @@ const render = (document, before) => {
   const { problems, rendered: text } = renderBoxes(document, before)
   const rendered = text.replace(fence, (block, file, ticks, language, label, code, offset) => {
     const at = `${document}:${text.slice(0, offset).split("\n").length}`
+    if (file === undefined && mayBeShown.has(language)) return block
     if (file === undefined) {
       problems.push(`${at}: a ${language} block without <!-- file: … --> on the line before it`)
     } else if ((language !== "dockerfile" && !compiled.test(file)) || !existsSync(join(root, file))) {

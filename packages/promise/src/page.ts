@@ -37,7 +37,7 @@ export type PageSchemaResult<A> =
  *
  * - `CONNECTION`: the request failed. A run may exist and may be billed. The same message sent again is the same run.
  * - `STREAM_CUT`: the stream was cut again and again.
- * - `LOST`: the stream was cut, and the server no longer shows the run.
+ * - `LOST`: the stream was cut, and the server shows no run that is under way. The same message sent again shows its run.
  * - `BAD_RESPONSE`: the response is not from `flowPage`.
  * - `INVALID_RESULT`, `INVALID_INPUT`: the result of the run, or the input of a tool, does not fit its schema.
  * - `UNKNOWN_TOOL`: the run calls a tool that `tools` does not have.
@@ -174,8 +174,8 @@ export type PageOutcome<R> =
 export interface PageActions<R = unknown, T extends object = Record<string, unknown>> {
   /**
    * Begins a run with a message, and with `data` for the `input` function of the server. Has no effect while a run is
-   * under way, so a double click begins one run. A message that is sent again after a failed request keeps its id: the
-   * server then finds the run that the first request may have begun.
+   * under way, so a double click begins one run. A message that is sent again before its run has ended for the page, such
+   * as after `CONNECTION` or `LOST`, keeps its id: the server then shows the run that it may have begun.
    */
   readonly run: (message: string, data?: unknown) => Promise<PageState<R, T>>
   /** Answers a call of `calls`. The run goes on when all have answers. Other ids are ignored. */
@@ -275,7 +275,7 @@ class Flow<R, T extends object> implements PageFlow<R, T> {
   #ending: Ending | undefined
   readonly #open = new Map<string, OpenCall>()
   readonly #answers = new Map<string, object>()
-  /** The message whose run is not known to have begun. */
+  /** The message whose run is not known to have ended. */
   #unsure: { readonly id: string; readonly parts: string } | undefined
   readonly #options: PageOptions<R, T>
 
@@ -462,7 +462,6 @@ class Flow<R, T extends object> implements PageFlow<R, T> {
         // a stream after a pause goes on, and any other one begins
         if (this.#isAgain || this.#runId === undefined) this.#reset()
         this.#runId = chunk.messageId
-        this.#unsure = undefined
         break
       case "data-step": {
         const step = { id, ...data }
@@ -496,6 +495,7 @@ class Flow<R, T extends object> implements PageFlow<R, T> {
   async #settle(signal: AbortSignal): Promise<void> {
     const { result: schema } = this.#options
     const ending = this.#ending
+    if (ending !== undefined && ending.type !== "finish") this.#unsure = undefined
     if (ending?.type === "error") throw new PageError(ending.code)
     if (ending?.type === "result") {
       const { data } = ending

@@ -31,27 +31,30 @@ describe("frames", () => {
   it("are the same for any split of their bytes, with any ends of lines", () => {
     const data = fc.array(fc.string({ unit: "binary" }).map((text) => text.replace(/[\r\n]/g, "")), { minLength: 1 })
     const comment = fc.constantFrom("", ": keep-alive", "event: message", "id: 7", "database: no")
-    fc.assert(fc.property(
-      fc.array(fc.tuple(comment, data), { maxLength: 6 }),
-      fc.constantFrom("\n", "\r", "\r\n"),
-      fc.array(fc.nat({ max: 400 })),
-      (events, end, cuts) => {
-        const text = events.map(([before, lines]) =>
-          [...(before === "" ? [] : [before]), ...lines.map((line) => `data: ${line}`), "", ""].join(end)
-        ).join("")
-        const bytes = new TextEncoder().encode(text)
-        const places = [0, ...cuts.map((cut) => Math.min(cut, bytes.length)).sort((a, b) => a - b), bytes.length]
-        const decoder = new TextDecoder()
-        const found: Array<string> = []
-        const push = frames((each) => found.push(each))
-        for (const [index, place] of places.slice(1).entries()) {
-          push(decoder.decode(bytes.subarray(places[index], place), { stream: true }))
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(comment, data), { maxLength: 6 }),
+        fc.constantFrom("\n", "\r", "\r\n"),
+        fc.array(fc.nat({ max: 400 })),
+        (events, end, cuts) => {
+          const text = events.map(([before, lines]) =>
+            [...(before === "" ? [] : [before]), ...lines.map((line) => `data: ${line}`), "", ""].join(end)
+          ).join("")
+          const bytes = new TextEncoder().encode(text)
+          const places = [0, ...cuts.map((cut) => Math.min(cut, bytes.length)).sort((a, b) => a - b), bytes.length]
+          const decoder = new TextDecoder()
+          const found: Array<string> = []
+          const push = frames((each) => found.push(each))
+          for (const [index, place] of places.slice(1).entries()) {
+            push(decoder.decode(bytes.subarray(places[index], place), { stream: true }))
+          }
+          const decoded = (lines: ReadonlyArray<string>) =>
+            new TextDecoder("utf-8", { ignoreBOM: true }).decode(new TextEncoder().encode(lines.join("\n")))
+          assert.deepStrictEqual(found, events.map(([, lines]) => decoded(lines)))
         }
-        const decoded = (lines: ReadonlyArray<string>) =>
-          new TextDecoder("utf-8", { ignoreBOM: true }).decode(new TextEncoder().encode(lines.join("\n")))
-        assert.deepStrictEqual(found, events.map(([, lines]) => decoded(lines)))
-      }
-    ))
+      ),
+      { numRuns: 50 }
+    )
   })
 
   it("are left out without their blank line, and one space after the colon is dropped", () => {
@@ -155,16 +158,20 @@ describe("a flow in a page", () => {
     assert.deepStrictEqual(await codes(streamOf(start(), { type: "finish" })), ["failed", "BAD_RESPONSE", undefined])
   })
 
-  it("sends a message again under its id until its run is known to have begun", async () => {
+  it("sends a message again under its id until its run is known to have ended", async () => {
     const server = pageServer()
     const flow = createFlow({ url, id: "a", fetch: server.fetch })
     assert.strictEqual((await flow.run("hi")).error?.code, "CONNECTION")
-    server.then(streamOf(...textRun("one")), streamOf(...textRun("two", "run-2")))
-    await flow.run("hi")
-    await flow.run("hi")
-    const [first, second, third] = server.requests.map(({ body }) => body.messages[0].id)
-    assert.strictEqual(first, second)
-    assert.notStrictEqual(second, third)
+    server.then(cutAfter(start()), noContent())
+    assert.strictEqual((await flow.run("hi")).error?.code, "LOST")
+    server.then(streamOf(...textRun("one")))
+    assert.strictEqual((await flow.run("hi")).result, "one")
+    server.then(streamOf(start("run-2"), { type: "error", errorText: "{\"code\":\"FLOW_FAILED\"}" }))
+    assert.strictEqual((await flow.run("hi")).error?.code, "FLOW_FAILED")
+    server.then(streamOf(...textRun("three", "run-3")))
+    assert.strictEqual((await flow.run("hi")).result, "three")
+    const ids = server.requests.flatMap(({ body }) => body === undefined ? [] : [body.messages[0].id])
+    assert.deepStrictEqual(ids.map((id) => ids.indexOf(id)), [0, 0, 0, 3, 4])
   })
 
   it("sends another message under another id", async () => {

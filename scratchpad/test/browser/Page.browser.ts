@@ -15,6 +15,9 @@ import { build } from "vite"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it, vi } from "vitest"
 
 const folder = fileURLToPath(new URL("../../page", import.meta.url))
+const pages = [new URL("../../page/chat.html", import.meta.url), new URL("../../page/form.html", import.meta.url)]
+const flows = new URL("../../page/flows.json", import.meta.url)
+const guide = new URL("../../page/server.ts", import.meta.url)
 const answer = "Thank you. Your order was found, and the refund is on its way."
 
 let browser: Browser
@@ -76,7 +79,7 @@ beforeAll(async () => {
     logLevel: "error",
     build: {
       outDir: join(temporary, "pages"),
-      rollupOptions: { input: ["chat", "form"].map((name) => join(folder, `${name}.html`)) }
+      rollupOptions: { input: pages.map((page) => fileURLToPath(page)) }
     }
   })
   browser = await chromium.launch({
@@ -87,7 +90,7 @@ beforeAll(async () => {
 }, 120_000)
 
 beforeEach(async () => {
-  emulator = await startEmulator({ file: join(folder, "flows.json") })
+  emulator = await startEmulator({ file: fileURLToPath(flows) })
 })
 
 afterEach(async () => {
@@ -197,7 +200,7 @@ for (const name of ["chat", "form"]) {
 
 it("the server of the guide starts, and makes its pages", async () => {
   const port = await freePort()
-  const line = await started({ PORT: String(port), TURNS: join(temporary, "guide.db") }, "server.ts")
+  const line = await started({ PORT: String(port), TURNS: join(temporary, "guide.db") }, fileURLToPath(guide))
   assert.strictEqual(line, `http://127.0.0.1:${port}/chat.html`)
   const { complaints, page } = await openPage()
   await page.goto(line)
