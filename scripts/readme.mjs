@@ -20,10 +20,11 @@ const fence =
 /** Blocks of these may be an example of a file of the reader. */
 const mayBeShown = new Set(["html", "json"])
 
-/** Files that a check compiles. `npm run test:packages` compiles and runs the consumers. */
-const compiled = /^(scratchpad|packages\/[^/]+\/(test|typetest)|scripts\/consumers)\/.+\.m?ts$/
+/** Files that a check compiles, and those that a test opens. `npm run test:packages` compiles and runs the consumers. */
+const compiled = /^(scratchpad|packages\/[^/]+\/(test|typetest)|scripts\/consumers)\/.+\.(m?tsx?|html|json)$/
 
-const imports = /(?:from|import\(|import) ?"(\.[^"]+)\.js"|\bstarted\("([^"]+)\.ts"|\bnew URL\("(\.[^"]+)\.ts"/g
+const imports =
+  /(?:from|import\(|import) ?"(\.[^"]+)\.js"|\bstarted\("([^"]+)\.ts"|\b(?:new URL\(|src=)"(\.[^"]+\.(?:tsx?|html|json))"/g
 
 /** The files that tests import, or start as a program, and what those import. */
 const reached = (() => {
