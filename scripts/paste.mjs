@@ -19,6 +19,7 @@ const documents = [
   "docs/guides/production.md",
   "docs/guides/spreadsheet.md",
   "docs/guides/testing.md",
+  "docs/guides/page.md",
   "docs/guides/webhooks.md",
   ...["sdk", "promise", "adapters", "emulator", "report", "batch", "cli"].map((name) => `packages/${name}/README.md`)
 ]

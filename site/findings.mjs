@@ -21,7 +21,7 @@ const expected = [
     kubernetes: "deploy",
     lambda: "deploy",
     webhook: "webhooks",
-    react: "servers",
+    react: "page",
     "getting started": "first-hour",
     logging: "observability",
     pricing: "money",
