@@ -3,7 +3,7 @@ import { flowPage as expressPage } from "@effect-noukai/adapters/express"
 import type { Chunk, Limits, PageHandlerOptions, Turn, Turns } from "@effect-noukai/adapters/Page"
 import * as Platform from "@effect-noukai/adapters/platform"
 import { flowPage as webPage } from "@effect-noukai/adapters/web"
-import { type Flow, type RunningEmulator, startEmulator } from "@effect-noukai/emulator"
+import { type EmulatorOptions, type Flow, type RunningEmulator, startEmulator } from "@effect-noukai/emulator"
 import { defineTool, Noukai } from "@effect-noukai/promise"
 import { Noukai as Sdk, Tools } from "@effect-noukai/sdk"
 import * as HttpApp from "@effect/platform/HttpApp"
@@ -109,6 +109,10 @@ const flows = (gate: Gate): ReadonlyArray<Flow> => [
     steps: [{ kind: "fail", id: "break", code: "MODEL_OVERLOADED", message: "planted-input is too long" }]
   },
   {
+    ref: "acme/support/digits",
+    steps: [{ kind: "template", id: "say", output: { id: "{{parameters.id}}" } }]
+  },
+  {
     ref: "acme/support/loop",
     steps: [
       { kind: "loop", id: "each", times: 2, steps: [{ kind: "template", id: "part", output: "part {{loop.index}}" }] },
@@ -118,7 +122,7 @@ const flows = (gate: Gate): ReadonlyArray<Flow> => [
 ]
 
 /** An emulator for the tests of a file. */
-export const withPages = () => {
+export const withPages = (options: EmulatorOptions = {}) => {
   const gate = new Gate()
   const world: { emulator?: RunningEmulator } = {}
   const clients: Array<Noukai> = []
@@ -128,7 +132,8 @@ export const withPages = () => {
     world.emulator = await startEmulator({
       flows: flows(gate),
       keys: [{ key: plantedKey, org: "acme", project: "support" }],
-      organisations: { acme: { capture: "full" } }
+      organisations: { acme: { capture: "full" } },
+      ...options
     })
     for (const level of ["log", "info", "warn", "error", "debug"] as const) {
       vi.spyOn(console, level).mockImplementation((...args) => void lines.push(args.join(" ")))

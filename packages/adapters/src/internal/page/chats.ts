@@ -124,13 +124,8 @@ export class Chats<TE, TR> {
       }
       const given = yield* input
       const held = { turns, chat, turn, holder: yield* newHolder }
-      const sessionId = yield* Effect.catchAll(
-        FlowService.onceSession(this.key(chat, turn), flow, version),
-        (error) => this.unread(error)
-      )
-      const events = flows.events(flow, {
+      const events = flows.eventsOnce(this.key(chat, turn), flow, {
         ...given,
-        sessionId,
         version,
         maxCostUsd,
         tools: declarationsOf(this.tools)

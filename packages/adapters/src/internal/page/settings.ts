@@ -45,7 +45,8 @@ export const limitNames: Names<Limits> = {
   maxCostUsd: true,
   timeout: true,
   maxToolRounds: true,
-  turns: { latest: true, claim: true },
+  // a store may have more members than these two
+  turns: true,
   maxBodyBytes: true,
   bodyTimeout: true,
   authorizeTimeout: true,
