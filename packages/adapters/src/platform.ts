@@ -29,7 +29,7 @@ import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
 import { platformNames, refuseMisnamed } from "./internal/names.js"
 import { handler, type Page, type StreamAnswer } from "./internal/page/handler.js"
 import { checkNames, limitNames, made } from "./internal/page/settings.js"
-import type { PageTools } from "./internal/page/tools.js"
+import { checkClientTools, type PageTools } from "./internal/page/tools.js"
 import { declaresBody, linger, type Pull } from "./internal/relay/readBody.js"
 import { isExcluded, requestedSession } from "./internal/sessions/request.js"
 import * as RequestScope from "./internal/sessions/requestScope.js"
@@ -450,6 +450,8 @@ const pageNames: Names<PlatformPageOptions<Relay.Verdict>> = {
   clientTools: true
 }
 
+const clientToolNames: Names<PlatformClientTool> = { description: true, parameters: true, result: true }
+
 const noTools: Tools.ToolSet<never, never> = Tools.handle([], () => Effect.succeed([]))
 
 const pageTools = <TE, TR>(
@@ -554,7 +556,8 @@ export const flowPage = <
   Effect.flatMap(NoukaiHttp, (http) =>
     Either.gen(function*() {
       yield* checkNames(options, pageNames)
-      const { authorize, clientTools, input, owner, serverTools, ...limits } = options
+      const { authorize, clientTools = {}, input, owner, serverTools, ...limits } = options
+      yield* checkClientTools(clientTools, clientToolNames)
       const tools = pageTools({ clientTools, serverTools })
       return paged(handler(yield* made(limits, { authorize, owner, input }, tools, http.defaults)), http)
     }))

@@ -24,6 +24,8 @@ const handler = () => new Response("")
 
 const relay = { client, flow: "a/b/c", authorize: () => true }
 
+const page = { ...relay, owner: () => "all" }
+
 const address = { client, org: "a", project: "b", slug: "c" }
 
 const inputs: ReadonlyArray<readonly [name: string, make: () => unknown, field: string, meant: string]> = [
@@ -42,6 +44,23 @@ const inputs: ReadonlyArray<readonly [name: string, make: () => unknown, field: 
     () => Web.sessions(handler, any({ client, exposeSessions: true })),
     "exposeSessions",
     "exposeSession"
+  ],
+  ["Express.flowPage", () => Express.flowPage(any({ ...page, onDisconect: "stop" })), "onDisconect", "onDisconnect"],
+  ["Web.flowPage", () => Web.flowPage(any({ ...page, maxCostUSD: 1 })), "maxCostUSD", "maxCostUsd"],
+  [
+    "Web.flowPage tools",
+    () => Web.flowPage(any({ ...page, clientTools: { a: { results: 1 } } })),
+    "clientTools.a.results",
+    "result"
+  ],
+  [
+    "Platform.flowPage",
+    () => {
+      const made = Platform.flowPage(any({ ...page, client: undefined, serverTool: [] }))
+      throw Effect.runSync(Effect.flip(Effect.provide(made, SdkNoukai.layerScripted())))
+    },
+    "serverTool",
+    "serverTools"
   ],
   ["Web.withErrorHandler", () => Web.withErrorHandler(handler, any({ onerrors: 1 })), "onerrors", "onError"],
   ["Web.errorResponse", () => Web.errorResponse(new Error("a"), any({ onEror: 1 })), "onEror", "onError"],
@@ -110,6 +129,8 @@ describe("adapters: a misspelt option", () => {
       ["Web.relay", Web.relay],
       ["Nextjs.withNoukaiTrace", (value) => Nextjs.withNoukaiTrace(handler, value)],
       ["Nextjs.createRelayRoute", Nextjs.createRelayRoute],
+      ["Web.flowPage", Web.flowPage],
+      ["Express.flowPage", Express.flowPage],
       ["forwardToFlow", (value) => forwardToFlow(value, {})],
       ["boundAndParseBody", (value) => boundAndParseBody("{}", value)],
       ["Relay.make", Relay.make]
@@ -118,7 +139,7 @@ describe("adapters: a misspelt option", () => {
       assert.deepStrictEqual(await refusals(make, none), none.map(() => "options"), name)
     }
     const clients = [undefined, {}, "client"]
-    for (const [name, make] of makers.slice(0, 6)) {
+    for (const [name, make] of makers.slice(0, 8)) {
       const refused = await refusals((client) => make(any({ client })), clients)
       assert.deepStrictEqual(refused, clients.map(() => "client"), name)
     }

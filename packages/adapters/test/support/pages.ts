@@ -175,6 +175,7 @@ const userOf = (name: string | null | undefined): User | false => name === "nobo
 
 /** Options that all servers have. */
 export interface PageSetup extends Partial<Limits> {
+  readonly client?: Noukai
   readonly flow: string
 }
 

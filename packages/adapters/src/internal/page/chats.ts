@@ -128,7 +128,9 @@ export class Chats<TE, TR> {
         ...given,
         version,
         maxCostUsd,
-        tools: declarationsOf(this.tools)
+        tools: declarationsOf(this.tools),
+        // whoever holds a turn in a shared store is the only one, so that it may go on with a run that broke off
+        ...this.settings.turns !== undefined && { takeOver: true, silence: "5 seconds" as const }
       })
       const begun = Effect.flatMap(this.claim(held), (isClaimed) =>
         isClaimed

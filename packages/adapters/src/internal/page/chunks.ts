@@ -26,8 +26,8 @@ const none: OpenCalls = new Map()
 export const codeText = (code: string): string => JSON.stringify({ code })
 
 /** A code of the server that is fit for a page: it is a constant, and no text of a run. */
-const publicCode = (code: string | undefined, otherwise: string): string =>
-  code !== undefined && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) ? code : otherwise
+const publicCode = (code: unknown, otherwise: string): string =>
+  typeof code === "string" && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) ? code : otherwise
 
 interface CurrentStep extends Pick<StepData, "stepId" | "index"> {
   readonly name: string | undefined
@@ -219,15 +219,16 @@ export const done = "data: [DONE]\n\n"
 /** A comment, which readers skip. */
 export const comment = ": keep-alive\n\n"
 
-/** The code of an error of a run, for a page. The error itself stays in the log. */
+/**
+ * The code of an error of a run, for a page. The error itself stays in the log: a refusal of Noukai is about the key and the
+ * credits of the server.
+ */
 export const codeOf = (error: unknown): string => {
   if (!Predicate.hasProperty(error, "_tag")) return "INTERNAL_ERROR"
   switch (error._tag) {
     case "FlowExecutionError":
-      return publicCode(
-        Predicate.hasProperty(error, "code") && typeof error.code === "string" ? error.code : undefined,
-        "FLOW_FAILED"
-      )
+      if (Predicate.hasProperty(error, "statusCode") && error.statusCode !== undefined) return "UNAVAILABLE"
+      return publicCode(Predicate.hasProperty(error, "code") ? error.code : undefined, "FLOW_FAILED")
     case "RunInProgressError":
       return "RUN_IN_PROGRESS"
     case "CostLimitError":

@@ -2,7 +2,7 @@
 import { run, toolSet } from "@effect-noukai/promise/NoukaiPromise"
 import { defineTool } from "@effect-noukai/promise/TypedTool"
 import { fromStandardSchema, type StandardSchema } from "@effect-noukai/sdk/Flow"
-import { isFields, type Names } from "@effect-noukai/sdk/kit/names"
+import type { Names } from "@effect-noukai/sdk/kit/names"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
@@ -11,14 +11,14 @@ import * as Schema from "effect/Schema"
 import type { ClientTool, Message, PageHandlerOptions, PageRequest } from "../../Page.js"
 import type { Verdict } from "../../Relay.js"
 import { snapshot } from "../asyncContext.js"
-import { refuseMisnamed, refuseWithoutClient } from "../names.js"
+import { refuseWithoutClient } from "../names.js"
 import { type Answer, invalid } from "../relay/answer.js"
 import type { RequestInContext } from "../relay/promiseRelay.js"
 import { Thrown } from "../untrusted.js"
 import { refusal } from "./chats.js"
 import { handler, type PageCall, type StreamAnswer } from "./handler.js"
 import { limitNames, made } from "./settings.js"
-import type { PageTools } from "./tools.js"
+import { checkClientTools, type PageTools } from "./tools.js"
 
 const names: Names<PageHandlerOptions<never, Verdict>> = {
   ...limitNames,
@@ -44,9 +44,8 @@ const toolNames: Names<ClientTool> = { description: true, parameters: true, json
 type GivenTools = Pick<PageHandlerOptions<never, Verdict>, "clientTools" | "serverTools">
 
 const toolsOf = ({ clientTools = {}, serverTools = [] }: GivenTools): PageTools<Error, never> => {
-  if (!isFields(clientTools)) throw invalid("clientTools", "must be an object of tools", method)
+  Either.getOrThrowWith(checkClientTools(clientTools, toolNames), identity)
   const own = Object.entries(clientTools)
-  for (const [name, tool] of own) refuseMisnamed(method, tool, toolNames, `clientTools.${name}`)
   return {
     server: toolSet(serverTools),
     page: toolSet(

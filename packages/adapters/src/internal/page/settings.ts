@@ -2,7 +2,7 @@
 import { type Defaults, type FlowAddress, resolve } from "@effect-noukai/sdk/Flow"
 import { isVersion, misnamed, type Names } from "@effect-noukai/sdk/kit/names"
 import type { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
@@ -104,6 +104,8 @@ export const settingsOf = (
       if (!Predicate.isObject(turns)) return yield* refuse("turns", "must be an object")
       yield* checkFunctions({ "turns.latest": turns.latest, "turns.claim": turns.claim }, [])
     }
+    const heartbeat = yield* clock("heartbeat", given.heartbeat, defaults.heartbeat, method)
+    if (Duration.equals(heartbeat, Duration.zero)) return yield* refuse("heartbeat", "must be longer than 0")
     return {
       flow: yield* resolve(given.flow, defaultsOfClient),
       version,
@@ -119,7 +121,7 @@ export const settingsOf = (
         timeout: yield* clock("bodyTimeout", given.bodyTimeout, defaults.bodyTimeout, method)
       },
       authorizeTimeout: yield* clock("authorizeTimeout", given.authorizeTimeout, defaults.authorizeTimeout, method),
-      heartbeat: yield* clock("heartbeat", given.heartbeat, defaults.heartbeat, method)
+      heartbeat
     }
   })
 

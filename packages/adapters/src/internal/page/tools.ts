@@ -1,7 +1,8 @@
 /** The tools of a page: some run on the server, others in the page. */
+import { isFields, misnamed, type Table } from "@effect-noukai/sdk/kit/names"
 import { parseArguments } from "@effect-noukai/sdk/kit/pauses"
 import type { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
-import type * as Tools from "@effect-noukai/sdk/Tools"
+import * as Tools from "@effect-noukai/sdk/Tools"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -28,8 +29,29 @@ export const declarationsOf = <E, R>(
   return all.length === 0 ? undefined : all
 }
 
+/** Refuses tools of the page that are no options of tools. */
+export const checkClientTools = (given: unknown, names: Table): Either.Either<void, InvalidRequestError> => {
+  if (!isFields(given)) return Either.left(invalid("clientTools", "must be an object of tools", method))
+  for (const [name, tool] of Object.entries(given)) {
+    const whole = `clientTools.${name}`
+    const found = misnamed(whole, tool, names)
+    if (found !== undefined) {
+      return Either.left(invalid(found.field === whole ? whole : `${whole}.${found.field}`, found.reason, method))
+    }
+  }
+  return Either.void
+}
+
 /** Refuses tools that cannot be declared together. */
 export const checkTools = <E, R>(tools: PageTools<E, R>): Either.Either<PageTools<E, R>, InvalidRequestError> => {
+  if (!Tools.isHandled(tools.server)) {
+    return Either.left(invalid("serverTools", "must be made by Tools.make, Tools.handle or Tools.fromToolkit", method))
+  }
+  const unnamed = tools.page.declarations.find((one) => !/^[A-Za-z0-9_-]{1,64}$/.test(one.function.name))
+  if (unnamed !== undefined) {
+    const reason = "has a name that is not 1 to 64 of A-Z a-z 0-9 _ -"
+    return Either.left(invalid(`clientTools.${unnamed.function.name}`, reason, method))
+  }
   const problem = tools.server.problem ?? tools.page.problem
   if (problem !== undefined) return Either.left(invalid(problem.field, problem.reason, method))
   const names = tools.server.declarations.map((one) => one.function.name)
