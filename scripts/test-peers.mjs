@@ -35,8 +35,8 @@ const moved = Object.entries(readJson(root, "package-lock.json").packages).flatM
   const major = /^\d+/.exec(version)[0]
   const lowest = peers.get(name)?.find((other) => other.startsWith(`${major}.`))
   if (lowest !== undefined) return [{ alias, name, path, version, lowest }]
-  // its version is that of React
-  if (name === "react-dom") {
+  // its version is that of React; an alias of it stays, because two majors in the root do not fit together
+  if (alias === "react-dom") {
     const react = peers.get("react").find((other) => other.startsWith(`${major}.`))
     return [{ alias, name, path, version, lowest: react }]
   }
