@@ -17,6 +17,8 @@ const expected = [
   })),
   ...Object.entries({
     docker: "deploy",
+    temporal: "durable",
+    inngest: "durable",
     deploy: "deploy",
     kubernetes: "deploy",
     lambda: "deploy",

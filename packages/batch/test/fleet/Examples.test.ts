@@ -9,18 +9,6 @@ import { freePort } from "./support/freePort.js"
 import { startPostgres } from "./support/postgres.js"
 import * as Programs from "./support/programs.js"
 
-/** A program whose `dev` is at this port: the usual one may be another program's. */
-const at = (port: number, entry: URL) =>
-  Effect.gen(function*() {
-    const path = yield* Programs.bundled(entry)
-    const here = path.replace(/\.mjs$/, `-${port}.mjs`)
-    yield* Effect.promise(async () =>
-      Fs.writeFile(here, (await Fs.readFile(path, "utf8")).replaceAll("8080", `${port}`))
-    )
-    yield* Effect.addFinalizer(() => Effect.promise(() => Fs.rm(here)))
-    return here
-  })
-
 it.scopedLive("two runners, and the process that runs the batch", () =>
   Effect.gen(function*() {
     const { url } = yield* startPostgres
@@ -29,8 +17,8 @@ it.scopedLive("two runners, and the process that runs the batch", () =>
       (running) => Effect.promise(() => running.close())
     )
     const environment = { DATABASE_URL: url, NOUKAI_ENV: "dev", NOUKAI_API_KEY: emulator.apiKey }
-    const runner = yield* at(emulator.port, new URL("../examples/runner.ts", import.meta.url))
-    const coordinator = yield* at(emulator.port, new URL("../examples/coordinator.ts", import.meta.url))
+    const runner = yield* Programs.bundledAt(emulator.port, new URL("../examples/runner.ts", import.meta.url))
+    const coordinator = yield* Programs.bundledAt(emulator.port, new URL("../examples/coordinator.ts", import.meta.url))
     const essays = join(yield* temporaryFolder, "essays.jsonl")
     const lines = Array.from({ length: 100 }, (_, n) => `${JSON.stringify({ id: `${n}`, text: "The cat sat." })}\n`)
     yield* Effect.promise(() => Fs.writeFile(essays, lines.join("")))

@@ -1,10 +1,23 @@
 /** Programs that run in a process of their own, and can be killed, stopped and resumed. */
 import { Deferred, Effect, type Scope } from "effect"
 import { spawn } from "node:child_process"
+import * as Fs from "node:fs/promises"
 import { bundledProgram } from "../../../../sdk/test/support/bundledProgram.js"
 
 /** Bundles a program with all that it imports, but for what is native; the path of the bundle. */
 export const bundled = (entry: URL): Effect.Effect<string> => Effect.promise(() => bundledProgram(entry))
+
+/** Bundles a program whose `dev` is at this port: the usual one may be another program's. */
+export const bundledAt = (port: number, entry: URL): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const path = yield* bundled(entry)
+    const here = path.replace(/\.mjs$/, `-${port}.mjs`)
+    yield* Effect.promise(async () =>
+      Fs.writeFile(here, (await Fs.readFile(path, "utf8")).replaceAll("8080", `${port}`))
+    )
+    yield* Effect.addFinalizer(() => Effect.promise(() => Fs.rm(here)))
+    return here
+  })
 
 export interface Ended {
   readonly code: number | null
