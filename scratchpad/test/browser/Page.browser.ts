@@ -34,7 +34,7 @@ const freePort = async (): Promise<number> => {
   return port
 }
 
-/** Starts a program of the folder. Returns the first line that it prints. */
+/** Starts a program of the folder. Returns the first address that it prints. */
 const started = async (env: Readonly<Record<string, string>>, ...program: ReadonlyArray<string>): Promise<string> => {
   // it finds the emulator at 8080, the port of NOUKAI_ENV=dev
   const redirect = `import net from "node:net"
@@ -58,8 +58,9 @@ const started = async (env: Readonly<Record<string, string>>, ...program: Readon
     }
   )
   children.push(child)
-  const [line] = await once(createInterface({ input: child.stdout }), "line")
-  return String(line)
+  // Vite may say before that it prepares the packages again
+  for await (const line of createInterface({ input: child.stdout })) if (line.startsWith("http")) return line
+  throw new Error("the program ended")
 }
 
 /** A process of the server, with the built pages. */
