@@ -10,6 +10,7 @@ import { afterAll, assert, beforeEach, expect, it, vi } from "vitest"
 import { POST as askPOST } from "./examples/askRoute.js"
 import { ask } from "./examples/disconnect.js"
 import * as Express from "./examples/express.js"
+import * as ExpressPage from "./examples/expressPage.js"
 import * as ExpressRelay from "./examples/expressRelay.js"
 import { follow, type Progress } from "./examples/follow.js"
 import hono from "./examples/hono.js"
@@ -117,6 +118,16 @@ const nothing = async () => {}
 it("Express", async () => {
   await withApp(await listen(Express.app, nothing), asks)
   await withApp(await listen(ExpressRelay.app, nothing), (url) => relays(url, login))
+  await withApp(await listen(ExpressPage.app, nothing), async (url) => {
+    const posted = (headers: Record<string, string>) =>
+      fetch(`${url}/api/chat`, {
+        method: "POST",
+        headers: { "content-type": "application/json", ...headers },
+        body: JSON.stringify({ id: "c", messages: [{ id: "m", role: "user", parts: [{ type: "text", text: "why" }] }] })
+      })
+    assert.strictEqual((await posted({})).status, 403)
+    assert.include(await (await posted(login)).text(), "\"type\":\"finish\"")
+  })
   const app = express()
   app.get("/ask", ask)
   await withApp(await listen(app, nothing), async (url) => {

@@ -129,7 +129,7 @@ export class Chats<TE, TR> {
         version,
         maxCostUsd,
         tools: declarationsOf(this.tools),
-        // whoever holds a turn in a shared store is the only one, so that it may go on with a run that broke off
+        // with a shared store no other process runs this turn, so that a run that broke off can go on
         ...this.settings.turns !== undefined && { takeOver: true, silence: "5 seconds" as const }
       })
       const begun = Effect.flatMap(this.claim(held), (isClaimed) =>

@@ -29,7 +29,7 @@ export const declarationsOf = <E, R>(
   return all.length === 0 ? undefined : all
 }
 
-/** Refuses tools of the page that are no options of tools. */
+/** Checks the options of the tools of the page. */
 export const checkClientTools = (given: unknown, names: Table): Either.Either<void, InvalidRequestError> => {
   if (!isFields(given)) return Either.left(invalid("clientTools", "must be an object of tools", method))
   for (const [name, tool] of Object.entries(given)) {
