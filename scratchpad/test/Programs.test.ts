@@ -29,6 +29,7 @@ import { answers as after } from "../moving/after.js"
 import { answers as before } from "../moving/before.js"
 import { gradeEach } from "../once.js"
 import { isSessionNotFound, NoukaiBehindGateway } from "../onceAbsence.js"
+import { watchGrade } from "../onceEvents.js"
 import { gradeOnce } from "../onceJobs.js"
 import { ask as askOnce, askAgain, goOn } from "../oncePauses.js"
 import { answered, metrics, NoukaiOperated } from "../operating.js"
@@ -197,6 +198,8 @@ it.scopedLive("runs once per key", () =>
     const essays = [{ id: "a", text: "The cat sat." }, { id: "b", text: "The dog lay." }]
     const first = yield* gradeEach(essays)
     assert.deepStrictEqual(yield* gradeEach(essays), first)
+    // the events of the run that the key has
+    yield* watchGrade(essays[0]!.id, essays[0]!.text)
     assert.strictEqual(yield* runs, 2)
     const submitted = yield* gradeOnce("c", "The cat sat.")
     assert.deepStrictEqual(yield* gradeOnce("c", "The cat sat."), { ...submitted, submittedBefore: true })

@@ -129,13 +129,13 @@ export interface OnceOptions {
 }
 
 /**
- * The options of `executeOnce`: those of `execute` without `sessionId`, which is derived from the key, and without
- * `maxCostUsd`, because the run is one request. `trace` is true by default, so that the server stores the result.
+ * The options of `executeOnce`: those of `execute` without `sessionId`, which is derived from the key.
+ * `trace` is true by default, so that the server stores the result.
  *
  * @since 0.1.0
  * @category options
  */
-export interface ExecuteOnceOptions extends Omit<ExecuteOptions, "sessionId" | "maxCostUsd">, OnceOptions {
+export interface ExecuteOnceOptions extends Omit<ExecuteOptions, "sessionId">, OnceOptions {
   /**
    * Whether the call follows an unfinished run of the key to its end. By default it rejects with a
    * `RunInProgressError`. If the run waits for tool results, this call answers, so a tool may run twice. Set it only

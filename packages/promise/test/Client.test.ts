@@ -233,15 +233,16 @@ describe("a pause by hand", () => {
     await loop.return!()
   })
 
-  it("of a live trace is only watched", async () => {
-    const paused = await client().flow(weather).execute({ message: "hi", tools })
-    const loop = client().flow(weather).run(paused.executionId!).liveTrace()
-    for await (const event of loop) {
-      if (event.type !== "tool_calls_required") continue
-      assert.instanceOf(await rejection(event.resume({ toolResults: answers(event.toolCalls) })), InvalidRequestError)
-      break
+  it("of a live trace is answered by who watches", async () => {
+    const { loop: owner, pause: { executionId } } = await pauseOf(client())
+    await owner.return!()
+    const types: Array<string> = []
+    for await (const event of client().flow(weather).run(executionId).liveTrace({ tools, trace: true })) {
+      types.push(event.type)
+      if (event.type === "tool_calls_required") await event.resume({ toolResults: answers(event.toolCalls) })
     }
-    assert.strictEqual(emulator.ledger().runsStarted, 1)
+    assert.strictEqual(types.at(-1), "flow_completed")
+    assert.deepStrictEqual(emulator.ledger().runs.map(({ status }) => status), ["completed"])
   })
 
   it("keeps the order and the number of calls when a handler answers", async () => {

@@ -43,7 +43,7 @@ describe("maxCostUsd", () => {
   it("is refused for a run of one request before anything is sent", async () => {
     const limited = { message: "hi", maxCostUsd: 1 }
     const refused = [
-      flow().executeOnce("key", limited),
+      flow().executeOnce("key", { ...limited, version: "draft" }),
       flow().execute({ maxCostUsd: 1, messages: [{ role: "user", content: "hi" }] }),
       flow().execute({ ...limited, version: "draft" }),
       flow().executeAsync(limited)

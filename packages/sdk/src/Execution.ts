@@ -199,8 +199,7 @@ export interface TakeOverOptions {
 }
 
 /**
- * The input of `executeOnce`: the input of `execute`, without a session, which is made of the key, and without `maxCostUsd`,
- * since the run is one request and cannot be stopped. `snapshots` is true unless it
+ * The input of `executeOnce`: the input of `execute`, without a session, which is made of the key. `snapshots` is true unless it
  * is set, so that the server keeps the result for later calls of the key. `retryPost` does not apply to the request that
  * begins the run.
  *
@@ -211,6 +210,7 @@ export type ExecuteOnceInput<P = AnyParameters, T = undefined, X = Effect.Effect
   & Omit<ExecuteOptions, "sessionId">
   & ParametersInput<P>
   & ToolsInput<T>
+  & CostInput
   & PauseInput<X>
   & OnceOptions
   & TakeOverOptions

@@ -206,7 +206,7 @@ export declare namespace FlowService {
      * `RunInProgressError`, whose `cursor` is the place of the run. With `takeOver` it goes on with the run itself: the
      * step that had not completed runs again, and may be billed a second time. Two calls that take over at the same time
      * each pay for each step that is left, once. Pauses that another call answers are left out; with tools declared by
-     * hand, the stream ends at a pause that is open, as that of `events` does. It needs a key that may read the events of
+     * hand, the stream ends at a pause that is open, as it does in `events`. It needs a key that may read the events of
      * runs: otherwise it fails with the refusal.
      *
      * The key is looked up as by `executeOnce`, with the same failures and the same guarantees. In a replay of a session

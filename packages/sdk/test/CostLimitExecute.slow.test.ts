@@ -179,7 +179,7 @@ describe("execute with maxCostUsd", () => {
         yield* Effect.flip(
           flows.execute("acme/test/plain", { maxCostUsd: 1, messages: [{ role: "user", content: "hi" }] })
         ),
-        yield* Effect.flip(flows.executeOnce("key", "acme/test/plain", once)),
+        yield* Effect.flip(flows.executeOnce("key", "acme/test/plain", { ...limited, version: "draft" })),
         yield* Effect.flip(jobs.submit("acme/test/plain", once)),
         yield* Effect.flip(jobs.submitOnce("key", "acme/test/plain", once)),
         ...yield* Effect.forEach([0, -1, NaN, "0", "0.00", "-1", "soon"], (maxCostUsd) =>

@@ -1,10 +1,21 @@
 /** The events of the run of a key: begun by one call, followed by all others. */
 import { Emulator, type EmulatorOptions, type Flow as EmulatedFlow } from "@effect-noukai/emulator"
-import { type EventsOnceInput, FlowService, Noukai, RunService } from "@effect-noukai/sdk"
+import {
+  type EventsOnceInput,
+  FlowService,
+  Noukai,
+  NoukaiRecord,
+  NoukaiReplay,
+  ReplayCassette,
+  RunService,
+  Tools
+} from "@effect-noukai/sdk"
 import type { FlowEvent } from "@effect-noukai/sdk/FlowEvent"
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Deferred, Effect, Fiber, Layer, Stream } from "effect"
-import { executeOnce, flows, runs, setup as emulated } from "./support/once.js"
+import { Chunk, Deferred, Effect, Either, Fiber, Layer, Stream } from "effect"
+import { join } from "node:path"
+import { folder } from "./support/folder.js"
+import { executeOnce, flows, runs, sessionOf, setup as emulated } from "./support/once.js"
 
 const ref = "acme/test/three"
 
@@ -118,11 +129,213 @@ describe("eventsOnce", () => {
       assert.deepStrictEqual([billedUsd, runs.length], ["0.6", 1])
     }).pipe(Effect.provide(setup())))
 
+  const declarations = ["one", "two"].map((name) => ({ type: "function", function: { name } }) as const)
+
+  const handling = (asked: Array<string>) =>
+    Tools.handle(declarations, (calls) =>
+      Effect.sync(() =>
+        calls.map(({ id, name }) => {
+          asked.push(name)
+          return { toolCallId: id, content: `it is ${name}` }
+        })
+      ))
+
+  const ask = (asked: Array<string>, input: object = {}) =>
+    Effect.flatMap(FlowService, (service) =>
+      Stream.runCollect(
+        service.eventsOnce("k", "acme/test/asking", { message: "?", tools: handling(asked), ...input })
+      ))
+
+  it.scopedLive("answers the pauses of a run that it began, and follows those of others without them", () =>
+    Effect.gen(function*() {
+      const [mine, others] = [new Array<string>(), new Array<string>()]
+      const begun = yield* ask(mine)
+      const followed = yield* ask(others)
+      assert.deepStrictEqual([mine, others], [["one", "two"], []])
+      assert.deepStrictEqual(Chunk.unsafeLast(followed), Chunk.unsafeLast(begun))
+      assert.strictEqual((yield* ledger).billedUsd, "1.11")
+    }).pipe(Effect.provide(setup())))
+
+  /** Begins a run of the asking flow, and leaves it in its first pause. */
+  const paused = Effect.flatMap(
+    FlowService,
+    (service) => Stream.runLast(service.eventsOnce("k", "acme/test/asking", { message: "?", tools: declarations }))
+  )
+
+  it.scopedLive("answers a pause that was left, once it was silent, only if it takes over", () =>
+    Effect.gen(function*() {
+      yield* paused
+      const asked: Array<string> = []
+      const error = yield* Effect.flip(ask(asked, { silence: "100 millis" }))
+      assert.deepInclude({ ...error }, { _tag: "RunInProgressError", isRetryable: true })
+      assert.deepStrictEqual(asked, [])
+      const taken = yield* ask(asked, { silence: "100 millis", takeOver: true })
+      assert.deepStrictEqual(asked, ["one", "two"])
+      assert.deepInclude(Chunk.unsafeLast(taken), { type: "flow_completed", result: { said: "it is two" } })
+      const { billedUsd, runs } = yield* ledger
+      assert.deepStrictEqual([billedUsd, runs.length], ["1.11", 1])
+    }).pipe(Effect.provide(setup())))
+
+  it.scopedLive("gives an open pause to a caller that answers by hand", () =>
+    Effect.gen(function*() {
+      yield* paused
+      const found = yield* paused
+      assert(found._tag === "Some" && found.value.type === "tool_calls_required")
+      const next = yield* Stream.runLast(
+        found.value.resume(found.value.toolCalls.map(({ id, name }) => ({ toolCallId: id, content: `it is ${name}` })))
+      )
+      assert(next._tag === "Some" && next.value.type === "tool_calls_required")
+      const again = yield* paused
+      assert(again._tag === "Some" && again.value.type === "tool_calls_required")
+      assert.deepStrictEqual(again.value.toolCalls, next.value.toolCalls)
+      assert.lengthOf(yield* runs, 1)
+    }).pipe(Effect.provide(setup())))
+
+  it.scopedLive("two calls that take over at once pay each step that is left at most twice", () =>
+    Effect.gen(function*() {
+      yield* left
+      const before = Number((yield* ledger).billedUsd)
+      // also where it is shorter than a step, so that both may believe the run silent
+      const taking = all("k", ref, { silence: "8 millis", takeOver: true })
+      const other = Effect.provide(taking, Layer.fresh(Noukai.layerServices))
+      const taken = yield* Effect.all([taking, other], { concurrency: 2, mode: "either" })
+      assert.isTrue(taken.some(Either.isRight))
+      const { billedUsd, runs } = yield* ledger
+      assert.lengthOf(runs, 1)
+      assert.isAtMost(Number(billedUsd), before + 2 * (0.2 + 0.3) + 1e-9)
+    }).pipe(Effect.provide(setup())))
+
+  it.scopedLive("a limit of cost stops the run of a key between its steps", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(all("k", ref, { maxCostUsd: "0.25" }))
+      assert.deepInclude({ ...error }, { _tag: "CostLimitError", spentUsd: "0.3" })
+      const once = yield* Effect.flip(executeOnce("other", ref, { maxCostUsd: "0.25" }))
+      assert.deepInclude({ ...once }, { _tag: "CostLimitError", spentUsd: "0.3" })
+      const again = yield* Effect.flip(executeOnce("other", ref, { maxCostUsd: "0.25" }))
+      assert.strictEqual(again._tag, "RunInProgressError")
+      const left = yield* Effect.flip(executeOnce("other", ref, { takeOver: true, silence: "100 millis" }))
+      assert.deepInclude({ ...left }, { _tag: "RunInProgressError" })
+      const done = yield* executeOnce("third", ref, { maxCostUsd: 1 })
+      assert.deepInclude(done, { reused: false, result: { step: "c" } })
+      assert.deepInclude(yield* executeOnce("third", ref, { maxCostUsd: 1 }), { reused: true, result: { step: "c" } })
+      // who takes over has the costs before it in its limit
+      const taking = yield* Effect.flip(
+        all("k", ref, { takeOver: true, silence: "100 millis", maxCostUsd: "0.2" })
+      )
+      assert.strictEqual(taking._tag, "CostLimitError")
+      const { billedUsd, runs } = yield* ledger
+      assert.deepStrictEqual([billedUsd, runs.length], ["1.2", 3])
+    }).pipe(Effect.provide(setup())))
+
+  it.scopedLive("where the trace may not be read, the costs that events told count", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.addFaults({ match: { endpoint: "trace" }, script: ["403"], repeat: true })
+      const error = yield* Effect.flip(all("k", ref, { maxCostUsd: "0.25" }))
+      assert.deepInclude({ ...error }, { _tag: "CostLimitError", spentUsd: "0.3" })
+      const taking = yield* Effect.flip(
+        all("k", ref, { takeOver: true, silence: "100 millis", maxCostUsd: "0.29" })
+      )
+      assert.deepInclude({ ...taking }, { _tag: "CostLimitError", spentUsd: "0.3" })
+    }).pipe(Effect.provide(setup())))
+
+  it.scopedLive.each(["cut:e2", "reset", "503", "404", "429", "drip:5:1", "stall:100000:e2"])(
+    "reads the events again after a fault of their stream: %s",
+    (fault) =>
+      Effect.gen(function*() {
+        const emulator = yield* Emulator
+        const begun = yield* all("k")
+        yield* emulator.addFaults({ match: { endpoint: "traceStream" }, script: [fault] })
+        assert.deepStrictEqual(typesOf(yield* all("k", ref, { silence: "500 millis" })), typesOf(begun))
+        assert.lengthOf(yield* runs, 1)
+      }).pipe(Effect.provide(setup()))
+  )
+
+  it.scopedLive("fails with the refusal where events may not be read", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* all("k")
+      yield* emulator.addFaults({ match: { endpoint: "traceStream" }, script: ["403"], repeat: true })
+      assert.strictEqual((yield* Effect.flip(all("k")))._tag, "PermissionDeniedError")
+    }).pipe(Effect.provide(setup())))
+
+  it.scopedLive("gives the failure of a run again, and with rerunFailed runs again", () =>
+    Effect.gen(function*() {
+      const begun = yield* all("k", "acme/test/failing")
+      assert.deepStrictEqual(typesOf(yield* all("k", "acme/test/failing")), typesOf(begun))
+      assert.strictEqual(begun.at(-1)?.type, "step_error")
+      assert.lengthOf(yield* runs, 1)
+      yield* all("k", "acme/test/failing", { rerunFailed: true })
+      assert.lengthOf(yield* runs, 2)
+    }).pipe(Effect.provide(setup())))
+
+  it.scopedLive.each(
+    [
+      ["silence", NaN],
+      ["silence", Infinity],
+      ["silence", -1],
+      ["settle", NaN],
+      ["takeOver", "yes"],
+      ["maxCostUsd", NaN],
+      ["sessionId", "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"],
+      ["from", {}],
+      ["silense", 1]
+    ] as const
+  )("refuses %s %s before anything is sent", ([field, value]) =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(all("k", ref, { [field]: value }))
+      assert.deepInclude({ ...error }, { _tag: "InvalidRequestError", field, method: "FlowService.eventsOnce" })
+      assert.strictEqual((yield* Effect.flip(all("")))._tag, "InvalidRequestError")
+      assert.lengthOf((yield* ledger).requests, 0)
+    }).pipe(Effect.provide(setup())))
+
+  it.scopedLive("a recording of a run that was begun, followed and taken over is replayed, and sends nothing", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "cassette.json")
+      const emulator = yield* Emulator
+      yield* left
+      const program = Effect.all([
+        all("new"),
+        all("new"),
+        all("k", ref, { silence: "100 millis", takeOver: true }),
+        executeOnce("limited", ref, { maxCostUsd: 1 }),
+        executeOnce("limited", ref, { maxCostUsd: 1 })
+      ])
+      const live = yield* Effect.provide(
+        program,
+        NoukaiRecord.toFile(path, { mode: "all", live: Noukai.layerServices })
+      )
+      const before = (yield* emulator.ledger).requests.length
+      const replayed = yield* program.pipe(
+        Effect.zipLeft(ReplayCassette.verify),
+        Effect.provide(NoukaiReplay.fromFile(path))
+      )
+      assert.deepStrictEqual(
+        replayed.slice(0, 3).map((events) => typesOf(events as never)),
+        live.slice(0, 3).map((events) => typesOf(events as never))
+      )
+      assert.deepInclude(replayed[4], { result: { step: "c" } })
+      assert.lengthOf((yield* emulator.ledger).requests, before)
+    }).pipe(Effect.provide(setup())))
+
+  it.scopedLive("the replay of a session and a fake stream it as events", () =>
+    Effect.gen(function*() {
+      const begun = yield* all("k")
+      const sessionId = yield* sessionOf(ref, "k")
+      const replay = Layer.fresh(NoukaiReplay.fromSession(sessionId).pipe(Layer.provide(Noukai.layerServices)))
+      const replayed = yield* Effect.provide(all("any"), replay)
+      assert.deepInclude(replayed.at(-1), { type: "flow_completed", result: { step: "c" } })
+      assert.strictEqual(begun.at(-1)?.type, "flow_completed")
+      const faked = yield* Effect.provide(all("k"), Noukai.layerTest((slug) => Effect.succeed(`from ${slug}`)))
+      assert.deepInclude(faked.at(-1), { type: "flow_completed", result: "from three" })
+      assert.lengthOf(yield* runs, 1)
+    }).pipe(Effect.provide(setup())))
+
   it.scopedLive("the pause of a live trace has the version of the run, and is answered", () =>
     Effect.gen(function*() {
       const service = yield* FlowService
       const traces = yield* RunService
-      const tools = ["one", "two"].map((name) => ({ type: "function", function: { name } }) as const)
+      const tools = declarations
       const seen = yield* Stream.runCollect(
         service.events("acme/test/asking", { message: "?", tools, version: 1, snapshots: true })
       )

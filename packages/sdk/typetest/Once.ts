@@ -4,6 +4,7 @@ import {
   type CallError,
   type ExecuteResult,
   Flow,
+  type FlowCursor,
   type FlowService,
   type InvalidRequestError,
   type JobService,
@@ -22,15 +23,17 @@ import {
   Tools,
   type UnexpectedResponseError
 } from "@effect-noukai/sdk"
+import type { RunEvent, ToolCallsRequired } from "@effect-noukai/sdk/FlowEvent"
 import type { onceSession } from "@effect-noukai/sdk/FlowService"
 import type { Session } from "@effect-noukai/sdk/SessionService"
-import { Context, Data, Effect, Schema } from "effect"
+import { Context, Data, Effect, Schema, type Stream } from "effect"
 import { expectTypeOf } from "vitest"
 
 declare const flows: FlowService.Service
 declare const jobs: JobService.Service
 declare const sessions: SessionService.Service
 declare const declarations: ReadonlyArray<ToolDeclaration>
+declare const cursor: FlowCursor
 
 expectTypeOf<OnceError>().toEqualTypeOf<RunInProgressError | ResultNotStoredError | AmbiguousRunError>()
 expectTypeOf<Extract<CallError, OnceError>>().toEqualTypeOf<never>()
@@ -57,6 +60,23 @@ void flows.executeOnce("key", Grade, {})
 void flows.executeOnce("key", "a/b/c", { sessionId: "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01" })
 // @ts-expect-error a key is text
 void flows.executeOnce(1, "a/b/c", {})
+
+// a stream of the run of a key has the types of events, and the errors of a key
+expectTypeOf(flows.eventsOnce("key", "a/b/c", {})).toEqualTypeOf<
+  Stream.Stream<RunEvent<unknown>, CallError | OnceError>
+>()
+expectTypeOf(flows.eventsOnce("key", Grade, { parameters: { difficulty: "easy" }, maxCostUsd: 1 })).toEqualTypeOf<
+  Stream.Stream<RunEvent<Score>, CallError | OnceError>
+>()
+expectTypeOf(flows.eventsOnce("key", Grade, { parameters: { difficulty: "easy" }, tools: declarations })).toEqualTypeOf<
+  Stream.Stream<RunEvent<Score> | ToolCallsRequired<Score>, CallError | OnceError>
+>()
+// @ts-expect-error parameters are required, as those of events are
+void flows.eventsOnce("key", Grade, {})
+// @ts-expect-error the session is made of the key
+void flows.eventsOnce("key", "a/b/c", { sessionId: "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01" })
+// @ts-expect-error a run of a key is not begun at a cursor
+void flows.eventsOnce("key", "a/b/c", { from: cursor })
 
 // tools by hand: it may pause
 expectTypeOf(flows.executeOnce("key", "a/b/c", { tools: declarations })).toEqualTypeOf<

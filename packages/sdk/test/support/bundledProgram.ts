@@ -28,9 +28,9 @@ const options: BuildOptions = {
 
 /** The programs of most tests. One build makes all of them in a fifth of the time that a build of each takes. */
 const programs: ReadonlyArray<string> = [
-  ...["approvalProcess", "jobProcess", "oncePausesProcess", "onceProcess", "saveProcess"].map((name) =>
-    `packages/sdk/test/support/${name}.ts`
-  ),
+  ...["approvalProcess", "eventsOnceProcess", "jobProcess", "oncePausesProcess", "onceProcess", "saveProcess"].map((
+    name
+  ) => `packages/sdk/test/support/${name}.ts`),
   ...["batchProcess", "batchPromise", "batchReader", "ledgerBeginner"].map((name) =>
     `packages/batch/test/support/${name}.ts`
   ),

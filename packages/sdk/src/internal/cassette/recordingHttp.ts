@@ -86,7 +86,10 @@ const recordStream = (
         const last = events.at(-1)
         const isOver = last !== undefined && endsResponse(last) && typeof end !== "object"
         if (isOver) recorder.end(call, { events, end: "done" })
-        else if (end !== undefined && !Exit.isInterrupted(exit)) recorder.end(call, { events, end })
+        // a clock that ran out has interrupted the pull
+        else if (typeof end === "object" || (end !== undefined && !Exit.isInterrupted(exit))) {
+          recorder.end(call, { events, end })
+        }
       })
     )
     const pull = Effect.map(yield* Stream.toPull(live), Chunk.map(inOrder))

@@ -91,7 +91,9 @@ interface WithSession {
 
 const through = <Q extends WithSession, A, E>(run: (request: Q) => Effect.Effect<A, E>) =>
 (
-  { key: _key, rerunFailed: _rerunFailed, settle: _settle, takeOver: _takeOver, ...request }: OnceRequest & Q
+  { key: _key, rerunFailed: _rerunFailed, settle: _settle, silence: _silence, takeOver: _takeOver, ...request }:
+    & OnceRequest
+    & Q
 ): Effect.Effect<OnceResponse<A>, E> =>
   Effect.map(
     // the rest of `OnceRequest & Q` is a `Q`

@@ -411,6 +411,8 @@ export interface OnceRequest extends RequestContext {
   readonly rerunFailed: boolean
   /** Whether a run that has not ended is followed, to its end or to a pause that this call answers. Default: false. */
   readonly takeOver?: boolean
+  /** Milliseconds without an event after which a run whose steps are requested one by one counts as left. */
+  readonly silence?: number | undefined
   /** Milliseconds after which an absence is looked at again; 0: never. */
   readonly settle: number
 }

@@ -91,7 +91,7 @@ export const further = (a: Sent, b: Sent): Sent => rank[a] >= rank[b] ? a : b
  * The progress of a call of several requests: the furthest of any of them. Each request has a progress of its own,
  * since one that never left may be sent again after any outcome of those before.
  */
-export class CallProgress {
+export class CallProgress implements Progress {
   private earlier: Sent = "no"
   private latest: Progress = { sent: "no" }
 
@@ -99,8 +99,16 @@ export class CallProgress {
     return further(this.earlier, this.latest.sent)
   }
 
+  set sent(sent: Sent) {
+    this.latest.sent = sent
+  }
+
   get timedOut(): Progress["timedOut"] {
     return this.latest.timedOut
+  }
+
+  set timedOut(timedOut: Progress["timedOut"]) {
+    this.latest.timedOut = timedOut
   }
 
   /** The progress of the next request. */

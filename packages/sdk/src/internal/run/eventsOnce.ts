@@ -6,6 +6,7 @@
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -21,7 +22,7 @@ import {
 } from "../../NoukaiError.js"
 import { amended, invalid, known, newError } from "../core/makeError.js"
 import { toSource } from "../core/streamPull.js"
-import { pauseOf, timeLimit, toMillis } from "../core/time.js"
+import { endedBy, pauseOf, toMillis } from "../core/time.js"
 import { mayPassSoon } from "../http/retry.js"
 import { type HttpService, totalTimeout } from "../operations/operations.js"
 import type { BegunRun } from "../operations/requests.js"
@@ -30,13 +31,10 @@ import { CallProgress, checkKey, type Progress } from "../options/callOptions.js
 import { begin, prepare, resume, type RunStream, streamOf } from "./flowEvents.js"
 import { readTrace, type TracedRun } from "./liveTrace.js"
 import { cursorAt, type RunState, stateAt } from "./runFold.js"
-import { eventsOnceInput } from "./runInput.js"
+import { defaultSilence, eventsOnceInput } from "./runInput.js"
 import { hasPassed } from "./runPosition.js"
 import { type Origin, RepeatedEvents, stepBody } from "./streamHealing.js"
 import type { RunTools } from "./toolRound.js"
-
-/** Default of `silence`. */
-const defaultSilence = "2 minutes"
 
 /** The silence after a pause at which its caller may answer it, and after a fresh reading, in milliseconds. */
 const quietPause = 500
@@ -74,17 +72,15 @@ const quietly = <E, R>(run: FollowedRun<E, R>, patience: () => number) => {
   const { addressText: flow, method, start: { executionId } } = run
   return Stream.unwrapScoped(Effect.gen(function*() {
     const progress: Progress = { sent: "no" }
-    const pull = yield* Stream.toPull(readTrace(run, progress))
+    const { close, pull } = toSource(readTrace(run, progress))
+    yield* Effect.addFinalizer(() => close(Exit.void))
     return Stream.repeatEffectChunkOption(Effect.suspend(() => {
       const ms = patience()
-      const quiet = Effect.failSync(() => {
-        const facts = { method, flow, executionId, detail: `no event for ${ms} ms`, isRetryable: true } as const
-        const error = newError(APITimeoutError, { ...facts, clock: "idle", sent: "no" })
-        // a recording keeps the reading
-        progress.timedOut?.(error)
-        return Option.some(error)
-      })
-      return timeLimit(pull, ms, quiet)
+      const facts = { method, flow, executionId, detail: `no event for ${ms} ms`, isRetryable: true } as const
+      const error = newError(APITimeoutError, { ...facts, clock: "idle", sent: "no" })
+      // a recording keeps a reading that it hears about before it is closed
+      const told = Effect.delay(Effect.sync(() => progress.timedOut?.(error)), ms)
+      return endedBy(pull, told, Effect.fail(Option.some(error)))
     }))
   }))
 }
@@ -101,11 +97,16 @@ const follow = <E, R>(run: FollowedRun<E, R>): RunStream<E | RunInProgressError,
     let failures = 0
     let isLastLook = false
 
+    const completions = (state: RunState | undefined) => state?.last?.length ?? 0
     const reached = (state: RunState) => {
-      latest = here = state
+      here = state
+      if (completions(state) >= completions(latest)) latest = state
     }
     const isAtPause = () => isManual && here?.end?._tag === "tools"
-    const patience = () => Math.min(silence, isAtPause() ? quietPause : isLastLook ? lastLook : silence)
+    const patience = () =>
+      here === undefined
+        ? Math.max(silence, lastLook)
+        : Math.min(silence, isAtPause() ? quietPause : isLastLook ? lastLook : silence)
     const reading = Stream.suspend(() => {
       repeated.begin()
       here = undefined
@@ -143,6 +144,8 @@ const follow = <E, R>(run: FollowedRun<E, R>): RunStream<E | RunInProgressError,
             )
           )
         }
+        // a place that was not read again would be one to pay from twice
+        if (here === undefined || completions(here) < completions(latest)) return again(error)
         if (isLastLook) return silent()
         // the connection may be silent where the run is not
         isLastLook = true

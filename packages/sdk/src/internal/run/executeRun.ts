@@ -28,7 +28,7 @@ import * as Spans from "../telemetry/spans.js"
 import type { withStepSpans } from "../trace/stepSpans.js"
 import { RunCosts } from "./runCosts.js"
 import { startOf, unanswered } from "./runFold.js"
-import { firstCall, type FlowCall } from "./streamHealing.js"
+import { firstCall, type FlowCall, walkedBody } from "./streamHealing.js"
 import * as Tools from "./toolRound.js"
 
 export interface Run<E, R> extends FlowCall<E, R> {
@@ -467,37 +467,56 @@ const movedPast = (run: AnyRun, state: PausedState, refusal: Errors.FlowExecutio
 export const post = <E, R>(run: Run<E, R>, body: Operation.ExecuteBody): RunEffect<E, R> =>
   Effect.flatMap(sent(run, body), (answer) => follow(run, answer, 0))
 
-/** Begins a run that is walked step by step. */
-export const postSteps = <E, R>(run: Run<E, R>, body: Operation.ExecuteBody): RunEffect<E, R> => {
-  const from = startOf(run.addressText, walkedVersion(run.version), {
+const beginning = (run: AnyRun, body: Operation.ExecuteBody): FlowCursor =>
+  startOf(run.addressText, walkedVersion(run.version), {
     ...known({ sessionId: run.sessionId }),
     first: firstCall(body.message, body)
   })
-  const walked = Effect.catchTag(
+
+/** Walks a run step by step from its beginning. */
+const walkAll = (run: AnyRun, body: Operation.ExecuteBody): Answer => {
+  const from = beginning(run, body)
+  return Effect.catchTag(
     walk(run, from, body),
     "ReplayMissError",
     (miss) => miss.code === recordedAsExecute ? sent(run, body) : Effect.fail(miss)
   )
-  return Effect.flatMap(walked, (answer) => follow(run, answer, 0))
 }
 
-/** Runs once per key, or gives the run of the key. */
+/** Begins a run that is walked step by step. */
+export const postSteps = <E, R>(run: Run<E, R>, body: Operation.ExecuteBody): RunEffect<E, R> =>
+  Effect.flatMap(walkAll(run, body), (answer) => follow(run, answer, 0))
+
+/** Runs once per key, or gives the run of the key. A run that is walked begins step by step. */
 export const postOnce = <E, R>(
   run: Run<E, R>,
   body: Operation.ExecuteBody,
-  once: Pick<Operation.ExecuteOnceRequest, "key" | "rerunFailed" | "settle" | "takeOver">
-): Effect.Effect<OnceRunResult, Errors.CallError | Errors.OnceError | E, R> =>
-  Effect.flatMap(
-    run.http.request("executeOnce", { ...requestOf(run, body), ...once }),
+  once: Pick<Operation.ExecuteOnceRequest, "key" | "rerunFailed" | "settle" | "silence" | "takeOver">,
+  isWalked: boolean
+): Effect.Effect<OnceRunResult, Errors.CallError | Errors.OnceError | E, R> => {
+  let answer: WalkAnswer | undefined
+  const begin = (sessionId: string | undefined) =>
+    Effect.suspend(() => {
+      run.sessionId = sessionId
+      return Effect.map(walkAll(run, body), (walked) => {
+        answer = walked
+        return walked.response
+      })
+    })
+  const walk = isWalked ? { body: walkedBody(run, beginning(run, body)), begin } : undefined
+  const request = { ...requestOf(run, body), ...once, ...(walk && { progress: run.progress, walk }) }
+  return Effect.flatMap(
+    run.http.request("executeOnce", request),
     ({ response, reused, sessionId }): Effect.Effect<OnceRunResult, Errors.CallError | E, R> => {
       run.sessionId = sessionId
       run.reused = reused
       return Effect.map(
-        follow(run, { response }, 0),
+        follow(run, (reused ? undefined : answer) ?? { response }, 0),
         (ended) => withDigits(withRaw({ ...ended, reused }, ended.raw), digitsOf(ended))
       )
     }
   )
+}
 
 /**
  * Answers a pause by hand: checks the results and sends them. A pause that was answered before leads to the end of the

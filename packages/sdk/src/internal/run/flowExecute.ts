@@ -64,7 +64,7 @@ const beginning = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined
         more,
         ...call
       }
-      const isWalked = !isKeyed && ExecuteRun.isWalked(run, { messages })
+      const isWalked = isKeyed ? maxCostUsd !== undefined : ExecuteRun.isWalked(run, { messages })
       const started: Begun<E | InvalidRequestError | ToolCallLimitError, R> = Effect.gen(function*() {
         if (messages !== undefined && !hasWarned && Tools.isNearLimit(messages)) {
           hasWarned = true
@@ -77,7 +77,8 @@ const beginning = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined
         const body = { message, messages, ...run.fields }
         if (isKeyed) {
           const settle = toMillis(input.settle ?? 0) ?? 0
-          return yield* ExecuteRun.postOnce(run, body, { key, rerunFailed, settle, takeOver })
+          const silence = toMillis(input.silence ?? RunInput.defaultSilence)
+          return yield* ExecuteRun.postOnce(run, body, { key, rerunFailed, settle, silence, takeOver }, isWalked)
         }
         return yield* isWalked ? ExecuteRun.postSteps(run, body) : ExecuteRun.post(run, body)
       })

@@ -42,7 +42,7 @@ interface Led<A> {
   readonly sent: Errors.Sent
 }
 
-/** What calls of all operations know of their runs. */
+/** The facts of a run that calls of all operations know. */
 interface AnyRun {
   readonly executionId?: string | undefined
 }
@@ -246,15 +246,24 @@ const sentOnce = <Q extends KeyedRun.KeyRequest>(request: Q, sessionId: string) 
 const takenOver = (
   { requests, traceStream }: OnceClient,
   request: Operation.ExecuteOnceRequest,
-  { execution: { executionId, triggerType } }: KeyedRun.FoundRun,
+  run: KeyedRun.FoundRun,
   error: Errors.RunInProgressError
-): Effect.Effect<Operation.ExecuteResponse, Failure> =>
-  request.takeOver !== true || triggerType === "job"
-    ? Effect.fail(error)
-    : Effect.flatMap(
-      Effect.mapError(runPosition(requests.trace, traceStream, { ...request, executionId }), beforeARun),
-      (response) => response === undefined ? Effect.fail(error) : Effect.succeed(response)
-    )
+): Effect.Effect<Operation.ExecuteResponse, Failure> => {
+  const { executionId, triggerType } = run.execution
+  if (request.takeOver !== true || triggerType === "job") return Effect.fail(error)
+  const isStepped = triggerType === "step"
+  const detail = "its steps are requested one by one: only eventsOnce can take it over"
+  const left = Effect.fail(isStepped ? KeyedRun.inProgress(request, run, detail) : error)
+  const silence = isStepped ? request.silence : undefined
+  const position = runPosition(requests.trace, traceStream, { ...request, executionId }, silence)
+  return Effect.flatMap(
+    Effect.mapError(position, beforeARun),
+    (response) =>
+      response === undefined || (isStepped && response.status === "tool_calls_required")
+        ? left
+        : Effect.succeed(response)
+  )
+}
 
 /** Runs once per key: what is found is given, what is absent is sent. */
 export const make = (

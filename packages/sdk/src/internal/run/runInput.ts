@@ -240,6 +240,9 @@ export const once = {
   sessionId: CallOptions.refused("is made of the key here: leave it out")
 }
 
+/** The default of `silence`. */
+export const defaultSilence = "2 minutes"
+
 const takingOver = { takeOver: CallOptions.flag, silence: CallOptions.finiteDuration }
 
 export type ExecuteInputOf<E, R> = Execution.ExecuteInput<
@@ -275,8 +278,7 @@ export type ExecuteOnceInputOf<E, R> = ExecuteInputOf<E, R> & Execution.OnceOpti
 export const executeOnceInput = CallOptions.decoder<ExecuteOnceInputOf<unknown, unknown>>("input", () => ({
   ...executeFields,
   ...once,
-  ...takingOver,
-  maxCostUsd: CallOptions.refused("cannot limit a run of executeOnce, which is one request: use execute, or a Budget")
+  ...takingOver
 }), checkExecute)
 
 export type ResumeInputOf<E, R> = Execution.ResumeInput<RunTools<E, R> | undefined, Effect.Effect<void, E, R>>

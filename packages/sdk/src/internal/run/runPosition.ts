@@ -7,7 +7,7 @@ import * as Errors from "../../NoukaiError.js"
 import type { Trace } from "../../Trace.js"
 import { newError } from "../core/makeError.js"
 import { isEndedStatus } from "../core/runProblem.js"
-import { endedBy } from "../core/time.js"
+import { endedBy, timeLimit } from "../core/time.js"
 import { digitsAt, digitsIn, digitsOf, withDigits } from "../kit/plainJson.js"
 import type { Requests } from "../operations/operations.js"
 import type * as Operation from "../operations/requests.js"
@@ -49,13 +49,16 @@ const patience = "5 seconds"
  * that it is taken for the last one when the trace is read before a further event arrives, and does not know more.
  * Where the trace knows more, the event has to come soon.
  *
+ * With `silence` it is `undefined` for a run without an event for so many milliseconds.
+ *
  * Fails with the retryable errors of reads, and with `UnexpectedResponseError` if the run completed and no event carried
  * its result.
  */
 export const runPosition = (
   trace: Requests["trace"],
   traceStream: (request: Operation.TraceStreamRequest) => Stream.Stream<WireEvent, Errors.CallError>,
-  { executionId, flow, method, options }: Omit<Operation.RunRequest, "progress">
+  { executionId, flow, method, options }: Omit<Operation.RunRequest, "progress">,
+  silence?: number | undefined
 ): Effect.Effect<Operation.ExecuteResponse | undefined, Errors.CallError> => {
   const { retryPost: _, ...reading } = options
   const facts = { method, flow: format(flow), executionId }
@@ -80,6 +83,8 @@ export const runPosition = (
           return passed && !isOver ? Effect.sleep(patience) : Effect.void
         }
       })
+    const limited = <A, E>(next: Effect.Effect<Option.Option<A>, E>): Effect.Effect<Option.Option<A>, E> =>
+      silence === undefined ? next : timeLimit(next, silence, Effect.succeedNone)
     const pull = yield* Stream.toPull(traceStream(request()))
     while (true) {
       const pause = state.end?._tag === "tools" ? state.end.event : undefined
@@ -92,7 +97,7 @@ export const runPosition = (
           // an event that cannot be read here is not known; one that can be read later is an error
           onSome: (error) => error.isRetryable ? Effect.fail(error) : Effect.succeedNone
         }))
-      const events = yield* (pause === undefined ? next : endedBy(
+      const events = yield* (pause === undefined ? limited(next) : endedBy(
         next,
         anotherRead(pause.stepId),
         Effect.suspend(() => atPause)

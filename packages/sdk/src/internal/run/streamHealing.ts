@@ -10,7 +10,7 @@ import type { HttpService } from "../operations/operations.js"
 import type { ExecuteBody, RunFields, StepBody } from "../operations/requests.js"
 import type { FlowAddress, FlowRef, FlowVersion } from "../options/address.js"
 import { afterARunMayExist, CallProgress, type Progress, type StreamOptions } from "../options/callOptions.js"
-import { cursorAt, outputsOf, progressOf, type RunState, stepToRun } from "./runFold.js"
+import { cursorAt, outputsOf, progressOf, type RunState, stateAt, stepToRun } from "./runFold.js"
 import type { AnswerStrategy } from "./toolRound.js"
 
 /**
@@ -129,6 +129,14 @@ export const stepBody = (state: RunState, everyRequest: EveryRequest): StepBody 
     ])
   )
 }
+
+/** The fields of every request of a run of `execute` that is walked. */
+export const everyOfWalk = (run: { readonly fields: RunFields; readonly costs: object | undefined }): EveryRequest =>
+  everyRequest(run.fields, {}, run.costs === undefined)
+
+/** The body of the first request of such a run. */
+export const walkedBody = (run: Parameters<typeof everyOfWalk>[0], start: FlowCursor): StepBody =>
+  stepBody(stateAt(start), everyOfWalk(run))
 
 /** Whether a request with this body can be made: only a first one does without the id of a run. */
 export const isAddressed = (body: StepBody): boolean =>

@@ -14,7 +14,7 @@ import { withStepSpans } from "../trace/stepSpans.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
 import type { AnyRun, MoreEndpoints, WalkAnswer } from "./executeRun.js"
 import { runPosition } from "./runPosition.js"
-import { everyRequest, type StreamSettings } from "./streamHealing.js"
+import { everyOfWalk, type StreamSettings } from "./streamHealing.js"
 import { StreamWalk } from "./streamWalk.js"
 import type { ToolCall } from "./tool.js"
 
@@ -24,7 +24,7 @@ const settingsOf = (run: AnyRun, asExecute: ExecuteBody): StreamSettings<never, 
   flow: run.addressText,
   answering: { _tag: "manual" },
   only: "events",
-  everyRequest: everyRequest(run.fields, {}, run.costs === undefined),
+  everyRequest: everyOfWalk(run),
   heal: undefined,
   total: undefined,
   asExecute
