@@ -154,7 +154,7 @@ export interface Turn {
 export interface Claim {
   /** The owner and the id of the chat, as one text of at most 2,048 characters. */
   readonly chat: string
-  /** The turn that becomes the newest one: a text of at most 512 characters. */
+  /** The turn that becomes the newest one: a text of at most 1,024 characters. */
   readonly turn: string
   /** Names the request that claims. It claims again to keep the lease, and with a lease of 0 to end it. */
   readonly holder: string
