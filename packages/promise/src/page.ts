@@ -181,8 +181,9 @@ export interface PageActions<R = unknown, T extends object = Record<string, unkn
   /** Answers a call of `calls`. The run goes on when all have answers. Other ids are ignored. */
   readonly answer: (id: string, output: unknown) => Promise<PageState<R, T>>
   /**
-   * Cancels the run. Resolves with whether the server has stopped it. A server of several processes can only stop the
-   * runs of the process that is asked, and one with `onDisconnect: "stop"` stops the run in any case.
+   * Cancels the run for the page. Resolves with whether the server has stopped it. A server of several processes can only
+   * stop the runs of the process that is asked, and one with `onDisconnect: "stop"` stops the run in any case. A run that
+   * waits for answers is not stopped: a reload finds it again.
    */
   readonly cancel: () => Promise<boolean>
 }

@@ -45,7 +45,7 @@ const hold = <R, T extends object>(given: PageOptions<R, T>): Held<R, T> => {
  * ```
  *
  * @since 0.1.0
- * @category hooks
+ * @category constructors
  */
 export const useFlow = <R = unknown, T extends object = Record<string, unknown>>(
   options: PageOptions<R, T>
