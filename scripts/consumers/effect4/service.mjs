@@ -1,6 +1,5 @@
 /** The service of the guide to Effect 4, against an emulator. */
 import { startEmulator } from "@effect-noukai/emulator"
-import { Noukai } from "@effect-noukai/promise"
 import { record, replay } from "@effect-noukai/promise/testing"
 import { Effect, Option, Schema, Stream } from "effect"
 import { deepStrictEqual, strictEqual } from "node:assert/strict"
@@ -29,17 +28,16 @@ deepStrictEqual([missing._tag, missing.error.name], ["FlowError", "FlowNotFoundE
 
 const slow = flow(({ execute }) => Effect.timeoutOption(execute("acme/test/slow", "hi"), "200 millis"))
 strictEqual(Option.isNone(await slow), true)
-// a schema of Effect 4, and a recording of Effect 4
-const noukai = new Noukai()
-const Graded = Schema.toStandardSchemaV1(Schema.Struct({ score: Schema.NumberFromString }))
-const typed = (message) =>
-  Effect.runPromise(Effect.tryPromise(() => noukai.flow("acme/test/text", { result: Graded }).execute({ message })))
+// a schema of Effect 4, and a recording around a program of Effect 4
 emulator.putFlows(template("acme/test/text", { score: "7" }))
-const recorded = await record("cassette.json", () => typed("hi"), { client: noukai })
+const Graded = Schema.toStandardSchemaV1(Schema.Struct({ score: Schema.NumberFromString }))
+const typed = (noukai) =>
+  Effect.runPromise(
+    Effect.tryPromise(() => noukai.flow("acme/test/text", { result: Graded }).execute({ message: "a" }))
+  )
+const { result } = await record("cassette.json", typed, { mode: "all" })
 const sent = emulator.ledger().requestsReceived
-deepStrictEqual(recorded.result, { score: 7 })
-deepStrictEqual((await replay("cassette.json", () => typed("hi"), { client: noukai })).result, { score: 7 })
+deepStrictEqual([result, (await replay("cassette.json", typed)).result], [{ score: 7 }, { score: 7 }])
 strictEqual(emulator.ledger().requestsReceived, sent)
-await noukai.close()
 
 await emulator.close()
