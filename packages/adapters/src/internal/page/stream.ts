@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { logged } from "../handledError.js"
@@ -167,7 +168,8 @@ export const started = <E, R>(
         outbox.end()
       })
     ))
-    const stop = Fiber.interruptFork(fiber)
+    // at once, so that a run that waited for its page does not go on
+    const cancel = Effect.sync(() => fiber.unsafeInterruptAsFork(FiberId.none))
     const left = Effect.sync(() => outbox.leave())
-    return { next: outbox.take, leave: isContinued ? left : Effect.zipRight(left, stop), cancel: stop }
+    return { next: outbox.take, leave: isContinued ? left : Effect.zipRight(cancel, left), cancel }
   })
