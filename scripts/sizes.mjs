@@ -46,7 +46,7 @@ const programs = [
   {
     name: "through a relay",
     goal: 80,
-    budget: 105,
+    budget: 107,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Relay from "@effect-noukai/sdk/Relay"
@@ -55,7 +55,7 @@ const programs = [
         Effect.flatMap(FlowService.FlowService, (flows) => flows.execute("a/b/c", { message: "hi" })),
         Relay.layer({ url: "/agent/execute" })))`
   },
-  { name: "execute", goal: 100, budget: 131.4, code: execute },
+  { name: "execute", goal: 100, budget: 134.7, code: execute },
   {
     name: "streams",
     goal: 105,

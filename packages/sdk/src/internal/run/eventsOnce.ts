@@ -8,8 +8,6 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { EventsOnceInput } from "../../Execution.js"
 import type { AnyParameters } from "../../Flow.js"
 import type { FlowCursor } from "../../FlowCursor.js"
@@ -21,20 +19,21 @@ import {
   type ToolCallLimitError
 } from "../../NoukaiError.js"
 import { amended, invalid, known, newError } from "../core/makeError.js"
-import { toSource } from "../core/streamPull.js"
+import { fromProgram, fromSource, type Source, toSource } from "../core/streamPull.js"
 import { endedBy, pauseOf, toMillis } from "../core/time.js"
 import { mayPassSoon } from "../http/retry.js"
 import { type HttpService, totalTimeout } from "../operations/operations.js"
 import type { BegunRun } from "../operations/requests.js"
 import type { FlowRef } from "../options/address.js"
 import { CallProgress, checkKey, type Progress } from "../options/callOptions.js"
+import type { DeliveredRunEvent } from "./deliveredEvent.js"
 import { begin, prepare, resume, type RunStream, streamOf } from "./flowEvents.js"
-import { readTrace, type TracedRun } from "./liveTrace.js"
 import { cursorAt, type RunState, stateAt } from "./runFold.js"
 import { defaultSilence, eventsOnceInput } from "./runInput.js"
 import { hasPassed } from "./runPosition.js"
 import { type Origin, RepeatedEvents, stepBody } from "./streamHealing.js"
 import type { RunTools } from "./toolRound.js"
+import { readTrace, type TracedRun } from "./tracedRun.js"
 
 /** The silence after a pause at which its caller may answer it, and after a fresh reading, in milliseconds. */
 const quietPause = 500
@@ -67,27 +66,46 @@ const isOpen = (
     onSuccess: (trace) => !hasPassed(trace, stepId)
   })
 
+/** Gives events to the reader, and returns when it wants more. */
+type Emit = (events: ReadonlyArray<DeliveredRunEvent>) => Effect.Effect<void>
+
+/** Gives all events of a stream. */
+const forward = <E, R>({ pull }: Source<DeliveredRunEvent, E, R>, emit: Emit): Effect.Effect<void, E, R> =>
+  Effect.catchAll(
+    Effect.forever(Effect.flatMap(pull, (events) => emit(Chunk.toReadonlyArray(events)))),
+    (end) => Option.isSome(end) ? Effect.fail(end.value) : Effect.void
+  )
+
+/** Gives all events of a stream, and closes it. */
+const forwardAll = <E, R>(stream: RunStream<E, R>, emit: Emit): Effect.Effect<void, E | CallError, R> =>
+  Effect.suspend(() => {
+    const source = toSource(stream)
+    return Effect.onExit(forward(source, emit), source.close)
+  })
+
 /** Reads the trace once. Fails with `APITimeoutError` of the idle clock when no event comes for some time. */
-const quietly = <E, R>(run: FollowedRun<E, R>, patience: () => number) => {
-  const { addressText: flow, method, start: { executionId } } = run
-  return Stream.unwrapScoped(Effect.gen(function*() {
+const readOnce = <E, R>(run: FollowedRun<E, R>, patience: () => number, emit: Emit): Effect.Effect<void, CallError> =>
+  Effect.suspend(() => {
+    const { addressText: flow, method, start: { executionId } } = run
     const progress: Progress = { sent: "no" }
     const { close, pull } = toSource(readTrace(run, progress))
-    yield* Effect.addFinalizer(() => close(Exit.void))
-    return Stream.repeatEffectChunkOption(Effect.suspend(() => {
+    const patiently = Effect.suspend(() => {
       const ms = patience()
       const facts = { method, flow, executionId, detail: `no event for ${ms} ms`, isRetryable: true } as const
       const error = newError(APITimeoutError, { ...facts, clock: "idle", sent: "no" })
       // a recording keeps a reading that it hears about before it is closed
       const told = Effect.delay(Effect.sync(() => progress.timedOut?.(error)), ms)
       return endedBy(pull, told, Effect.fail(Option.some(error)))
-    }))
-  }))
-}
+    })
+    return Effect.onExit(forward({ pull: patiently, close }, emit), () => close(Exit.void))
+  })
 
 /** The events of a run that another call began. Pauses that others answer are left out. */
-const follow = <E, R>(run: FollowedRun<E, R>): RunStream<E | RunInProgressError, R> =>
-  Stream.suspend(() => {
+const follow = <E, R>(
+  run: FollowedRun<E, R>,
+  emit: Emit
+): Effect.Effect<void, E | CallError | RunInProgressError, R> =>
+  Effect.suspend(() => {
     const { addressText: flow, goOn, http, isManual, method, sessionId, silence, start, takesOver } = run
     const repeated = new RepeatedEvents()
     const told: Array<string | undefined> = []
@@ -107,46 +125,47 @@ const follow = <E, R>(run: FollowedRun<E, R>): RunStream<E | RunInProgressError,
       here === undefined
         ? Math.max(silence, lastLook)
         : Math.min(silence, isAtPause() ? quietPause : isLastLook ? lastLook : silence)
-    const reading = Stream.suspend(() => {
+    const isNew = (event: DeliveredRunEvent): boolean => {
+      if (event.type === "tool_calls_required") return false
+      if (!repeated.isNew(event.type, "stepId" in event ? event.stepId ?? "" : "")) return false
+      if (event.type === "step_completed") told.push(event.costUsd)
+      failures = 0
+      isLastLook = false
+      return true
+    }
+    const reading = Effect.suspend(() => {
       repeated.begin()
       here = undefined
-      return Stream.filter(quietly({ ...run, reached }, patience), (event) => {
-        if (event.type === "tool_calls_required") return false
-        if (!repeated.isNew(event.type, "stepId" in event ? event.stepId ?? "" : "")) return false
-        if (event.type === "step_completed") told.push(event.costUsd)
-        failures = 0
-        isLastLook = false
-        return true
+      return readOnce({ ...run, reached }, patience, (events) => {
+        const some = events.filter(isNew)
+        return some.length > 0 ? emit(some) : Effect.void
       })
     })
-    const silent = (): RunStream<E | RunInProgressError, R> => {
-      if (takesOver) return goOn(cursorAt(latest), told)
+    type Followed = Effect.Effect<void, E | CallError | RunInProgressError, R>
+    const takeOver: Followed = Effect.suspend(() => forwardAll(goOn(cursorAt(latest), told), emit))
+    const silent: Followed = Effect.suspend(() => {
+      if (takesOver) return takeOver
       const facts = { method, flow, executionId: start.executionId, sessionId, isRetryable: true }
       const error = newError(RunInProgressError, { ...facts, detail: `no event for ${silence} ms` })
-      return Stream.fail(amended(error, {}, () => cursorAt(latest)))
-    }
-    const again = (error: CallError): RunStream<E | RunInProgressError, R> => {
-      const mayCome = error._tag === "FlowNotFoundError" && latest.begun === false
+      return Effect.fail(amended(error, {}, () => cursorAt(latest)))
+    })
+    const again = (error: CallError): Followed => {
+      const mayCome = error._tag === "FlowNotFoundError" && !latest.begun
       if (failures >= maxFailures || !(mayCome || (error.isRetryable && mayPassSoon(error)))) {
-        return Stream.fail(amended(error, {}, () => cursorAt(latest)))
+        return Effect.fail(amended(error, {}, () => cursorAt(latest)))
       }
       failures++
-      return Stream.unwrap(Effect.as(pauseOf(http)(betweenReadings), next))
+      return Effect.zipRight(pauseOf(http)(betweenReadings), next)
     }
-    const next: RunStream<E | RunInProgressError, R> = Stream.suspend(() =>
-      Stream.catchAll(reading, (error) => {
+    const next: Followed = Effect.suspend(() =>
+      Effect.catchAll(reading, (error): Followed => {
         if (error._tag !== "APITimeoutError" || error.clock !== "idle") return again(error)
         if (isAtPause()) {
-          return Stream.unwrap(
-            Effect.map(
-              isOpen(run, latest.pending?.stepId),
-              (open) => open ? goOn(cursorAt(latest), told) : again(error)
-            )
-          )
+          return Effect.flatMap(isOpen(run, latest.pending?.stepId), (open) => open ? takeOver : again(error))
         }
         // a place that was not read again would be one to pay from twice
         if (here === undefined || completions(here) < completions(latest)) return again(error)
-        if (isLastLook) return silent()
+        if (isLastLook) return silent
         // the connection may be silent where the run is not
         isLastLook = true
         return next
@@ -163,86 +182,100 @@ const method = "FlowService.eventsOnce"
 
 export const eventsOnce =
   (http: HttpService) => <E, R>(key: string, flow: FlowRef<never>, given: OnceInputOf<E, R>): OnceStream<E, R> =>
-    Stream.unwrapScoped(Effect.gen(function*() {
-      const problem = checkKey(key)
-      if (problem !== undefined) return yield* invalid(method, problem.field, problem.reason)
-      const { cursor, fiber, input, settings } = yield* prepare<E, R, OnceInputOf<E, R>>(
-        http,
-        { method, only: "events", decode: eventsOnceInput, snapshots: true },
-        flow,
-        given
-      )
-      const { rerunFailed = false, settle = 0, silence = defaultSilence, takeOver = false } = input
-      const { address, addressText, options, total, version } = settings
-      const scope = yield* Effect.scope
-      const context = yield* Effect.context<R>()
-      const progress = new CallProgress()
-      let begun: RunStream<E | ToolCallLimitError, R> = Stream.empty
-      let executionId: string | undefined
-
-      const walk = (sessionId: string | undefined, origin: Omit<Origin, "progress">) =>
-        streamOf(Effect.sync(() => begin(fiber, { ...settings, sessionId }, { ...origin, progress })))
-
-      const beginIn = Effect.fnUntraced(
-        function*(sessionId: string | undefined) {
-          const from = { ...cursor, ...known({ sessionId }) }
-          const { close, pull } = toSource(walk(sessionId, { cursor: from, begun: false, mayBeOver: false }))
-          yield* Scope.addFinalizerExit(scope, close)
-          const first = yield* Effect.catchAll(
-            pull,
-            Option.match({ onNone: () => Effect.succeed(Chunk.empty<never>()), onSome: Effect.fail })
+    fromSource(() =>
+      fromProgram((emit) =>
+        Effect.gen(function*() {
+          const problem = checkKey(key)
+          if (problem !== undefined) return yield* invalid(method, problem.field, problem.reason)
+          const { cursor, fiber, input, settings } = yield* prepare<E, R, OnceInputOf<E, R>>(
+            http,
+            { method, only: "events", decode: eventsOnceInput, snapshots: true },
+            flow,
+            given
           )
-          begun = Stream.concat(Stream.fromChunk(first), Stream.repeatEffectChunkOption(pull))
-          for (const event of first) if (event.type === "run_started") executionId = event.executionId
-          const run: BegunRun = { executionId, isStepped: true }
-          return run
-        },
-        // no handler has run before the first event, so that no failure of one is among these
-        Effect.mapError((error) => error as CallError),
-        Effect.provide(context)
-      )
+          const { rerunFailed = false, settle = 0, silence = defaultSilence, takeOver = false } = input
+          const { address, addressText, options, total, version } = settings
+          const context = yield* Effect.context<R>()
+          const progress = new CallProgress()
+          let begun: Source<DeliveredRunEvent, E | CallError | ToolCallLimitError, R> | undefined
+          let first: Chunk.Chunk<DeliveredRunEvent> = Chunk.empty()
+          let executionId: string | undefined
 
-      const asked = http.request("eventsOnce", {
-        method,
-        flow: address,
-        version,
-        sessionId: settings.sessionId,
-        options,
-        progress,
-        key,
-        rerunFailed,
-        settle: toMillis(settle) ?? 0,
-        takeOver,
-        walk: { body: stepBody(stateAt(cursor), settings.everyRequest), begin: beginIn }
-      })
-      const facts = { method, flow: addressText, executionId: () => executionId }
-      const { response, reused, sessionId } = yield* totalTimeout(asked, total, facts, progress)
-      if (!reused) return begun
-      executionId = response.executionId
-      if (executionId === undefined) {
-        const detail = "another call has begun it, and its id is not known"
-        return yield* newError(RunInProgressError, { method, flow: addressText, sessionId, detail, isRetryable: true })
-      }
-      const start = { ...cursor, executionId, ...known({ sessionId }) }
-      const manual = { ...settings, sessionId, answering: { _tag: "manual" as const } }
-      const events = follow({
-        http,
-        method,
-        flow,
-        address,
-        addressText,
-        // `silence` is the clock of events
-        options: { ...options, idleTimeout: Infinity, firstByteTimeout: Infinity },
-        start,
-        sessionId,
-        resume: (cursor, results) => resume(manual, undefined, cursor, results),
-        silence: toMillis(silence) ?? 0,
-        isManual: settings.answering._tag === "manual",
-        takesOver: takeOver && response.isStepped !== false,
-        goOn: (cursor, told) => walk(sessionId, { cursor, begun: true, mayBeOver: true, told })
-      })
-      return total === undefined ? events : Stream.interruptWhen(
-        events,
-        totalTimeout(Effect.never, total, { ...facts, onlyReads: true }, { sent: "no" })
+          const walk = (sessionId: string | undefined, origin: Omit<Origin, "progress">) =>
+            streamOf(Effect.sync(() => begin(fiber, { ...settings, sessionId }, { ...origin, progress })))
+
+          const beginIn = Effect.fnUntraced(
+            function*(sessionId: string | undefined) {
+              const from = { ...cursor, ...known({ sessionId }) }
+              begun = toSource(walk(sessionId, { cursor: from, begun: false, mayBeOver: false }))
+              first = yield* Effect.catchAll(
+                begun.pull,
+                Option.match({ onNone: () => Effect.succeed(Chunk.empty<never>()), onSome: Effect.fail })
+              )
+              for (const event of first) if (event.type === "run_started") executionId = event.executionId
+              const run: BegunRun = { executionId, isStepped: true }
+              return run
+            },
+            // no handler has run before the first event, so that no failure of one is among these
+            Effect.mapError((error) => error as CallError),
+            Effect.provide(context)
+          )
+
+          const asked = http.request("eventsOnce", {
+            method,
+            flow: address,
+            version,
+            sessionId: settings.sessionId,
+            options,
+            progress,
+            key,
+            rerunFailed,
+            settle: toMillis(settle) ?? 0,
+            takeOver,
+            walk: { body: stepBody(stateAt(cursor), settings.everyRequest), begin: beginIn }
+          })
+          const facts = { method, flow: addressText, executionId: () => executionId }
+          const { response, reused, sessionId } = yield* Effect.onError(
+            totalTimeout(asked, total, facts, progress),
+            (cause) => begun?.close(Exit.failCause(cause)) ?? Effect.void
+          )
+          if (!reused) {
+            if (begun === undefined) return
+            const source = begun
+            return yield* Effect.onExit(
+              Effect.zipRight(emit(Chunk.toReadonlyArray(first)), forward(source, emit)),
+              source.close
+            )
+          }
+          executionId = response.executionId
+          if (executionId === undefined) {
+            const detail = "another call has begun it, and its id is not known"
+            return yield* newError(RunInProgressError, {
+              method,
+              flow: addressText,
+              sessionId,
+              detail,
+              isRetryable: true
+            })
+          }
+          const manual = { ...settings, sessionId, answering: { _tag: "manual" as const } }
+          const followed = follow({
+            http,
+            method,
+            flow,
+            address,
+            addressText,
+            // `silence` is the clock of events
+            options: { ...options, idleTimeout: Infinity, firstByteTimeout: Infinity },
+            start: { ...cursor, executionId, ...known({ sessionId }) },
+            sessionId,
+            resume: (cursor, results) => resume(manual, undefined, cursor, results),
+            silence: toMillis(silence) ?? 0,
+            isManual: settings.answering._tag === "manual",
+            takesOver: takeOver && response.isStepped !== false,
+            goOn: (cursor, told) => walk(sessionId, { cursor, begun: true, mayBeOver: true, told })
+          }, emit)
+          yield* totalTimeout(followed, total, { ...facts, onlyReads: true }, { sent: "no" })
+        })
       )
-    }))
+    )

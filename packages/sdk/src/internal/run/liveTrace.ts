@@ -7,26 +7,22 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import type { FlowCursor } from "../../FlowCursor.js"
-import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { CallError, NoukaiError } from "../../NoukaiError.js"
-import { spanNames } from "../../Telemetry.js"
 import { invalid } from "../core/makeError.js"
 import { type Pause, pauseOf } from "../core/time.js"
 import { backoffDriver, mayPassSoon } from "../http/retry.js"
 import type { HttpService } from "../operations/operations.js"
 import * as Address from "../options/address.js"
-import type { Progress, StreamOptions } from "../options/callOptions.js"
+import type { StreamOptions } from "../options/callOptions.js"
 import * as CallOptions from "../options/callOptions.js"
-import { decodeResult, hasResultSchema } from "../options/flowCodec.js"
-import * as Spans from "../telemetry/spans.js"
-import * as Delivered from "./deliveredEvent.js"
+import type * as Delivered from "./deliveredEvent.js"
 import { resume } from "./flowEvents.js"
-import { fold, type KnownResult, noResult, type RunState, startOf, traceState } from "./runFold.js"
+import { startOf } from "./runFold.js"
 import { declarations } from "./runInput.js"
 import { resolveRead } from "./runRead.js"
-import { everyRequest, RepeatedEvents, StreamFailures, type StreamSettings } from "./streamHealing.js"
+import { everyRequest, RepeatedEvents, type StreamSettings } from "./streamHealing.js"
 import type { ToolDeclaration } from "./tool.js"
+import { readTrace, type TracedRun } from "./tracedRun.js"
 
 const method = "RunService.liveTrace"
 
@@ -75,83 +71,6 @@ const settingsOf = (
   everyRequest: everyRequest({ trace: snapshots, tools }, {}, false),
   heal
 })
-
-/** An event between the states of its run before and after it. */
-type Folded = readonly [before: RunState, event: WireEvent, after: RunState]
-
-/** A run whose stored events are read. */
-export interface TracedRun
-  extends Pick<StreamSettings<never, never>, "address" | "addressText" | "flow" | "http" | "method" | "options">
-{
-  /** The cursor before the first event of the run, with its id. */
-  readonly start: FlowCursor
-  readonly resume: Delivered.ResumeStream
-  /** Is called with the state of the run after each event. */
-  readonly reached?: (state: RunState) => void
-}
-
-/** The id by which events name a run, if it is known: an id of `/flow-runs` is not the one in events. */
-const namedIn = (http: HttpService, executionId: string): string | undefined =>
-  http.defaults.runPaths === "flow-runs" || executionId.startsWith("fr_") ? undefined : executionId
-
-/** The stored events of one run, for callers. */
-const delivered = (
-  { addressText: address, flow, http, method, reached, resume, start: cursor }: TracedRun,
-  stored: Stream.Stream<WireEvent, CallError>
-): Stream.Stream<Delivered.DeliveredRunEvent, CallError> => {
-  const start = traceState(cursor, namedIn(http, cursor.executionId ?? ""))
-  const { executionId = "" } = cursor
-  const failures = new StreamFailures(method, address, () => start)
-
-  const completed = (event: WireEventOf<"flow_completed">, result: KnownResult | undefined, state: RunState) => {
-    if (result === undefined) {
-      return hasResultSchema(flow)
-        ? Effect.fail(failures.unexpected(noResult))
-        : Effect.succeed(Delivered.flowCompleted(event, state, undefined))
-    }
-    return Effect.map(
-      decodeResult(flow, { method, address, executionId, requestId: undefined }, result.value),
-      (value) => Delivered.flowCompleted(event, state, { ...result, value })
-    )
-  }
-
-  const read = ([before, event, after]: Folded): Effect.Effect<Delivered.DeliveredRunEvent | undefined, CallError> => {
-    const { end } = after
-    switch (end?._tag) {
-      case "unexpected":
-        return Effect.fail(failures.unexpected(end.reason))
-      case "completed":
-        return completed(end.event, end.result, after)
-      case "tools":
-        return Effect.succeed(Delivered.toolCallsRequired(end.event, after, resume))
-      case "failed":
-        if (event.type !== "step_error") return Effect.fail(failures.runFailed(end))
-    }
-    return Effect.succeed(Delivered.deliveredOf(before, event, after))
-  }
-
-  return stored.pipe(
-    Stream.concat(Stream.failSync(() => failures.endedEarly("the live trace ended before a terminal event", true))),
-    Stream.mapAccum(start, (before, event): readonly [RunState, Folded] => {
-      const after = fold(before, event)
-      reached?.(after)
-      return [after, [before, event, after]]
-    }),
-    Stream.takeUntil(([, , { end }]) => end !== undefined && end._tag !== "paused" && end._tag !== "tools"),
-    Stream.mapEffect(read),
-    Stream.filter((event) => event !== undefined)
-  )
-}
-
-/** Reads the events of a run once, from the first one. */
-export const readTrace = (
-  traced: TracedRun,
-  progress: Progress
-): Stream.Stream<Delivered.DeliveredRunEvent, CallError> => {
-  const { address, http, method, options, start: { executionId = "" } } = traced
-  const stored = http.stream("traceStream", { method, flow: address, executionId, options, progress })
-  return Spans.readStreamSpan(spanNames.traceStream, { address, executionId }, delivered(traced, stored))
-}
 
 /** Each reading begins with the first event of the run: gives those that no reading before has given. */
 const healed = (
