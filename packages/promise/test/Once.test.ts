@@ -126,6 +126,62 @@ it("a pause that is answered twice leads to what followed the first answer", asy
   assert.lengthOf(emulator.ledger().runs, 1)
 })
 
+const typesOf = async (loop: AsyncIterable<{ readonly type: string }>): Promise<ReadonlyArray<string>> => {
+  const types: Array<string> = []
+  for await (const { type } of loop) {
+    types.push(type)
+    // nobody answers
+    if (type === "tool_calls_required") break
+  }
+  return types
+}
+
+it("eventsOnce streams the run of a key to all clients, and is one run with executeOnce", async () => {
+  await using other = new Noukai({ apiKey: emulator.apiKey, env: "dev", port: emulator.port })
+  const [a, b] = await Promise.all(
+    [noukai, other].map((client) => typesOf(client.flow(echo).eventsOnce("row 1", { message: "hi", settle: 0 })))
+  )
+  assert.deepStrictEqual(a, b)
+  assert.strictEqual(a?.at(-1), "flow_completed")
+  assert.deepInclude(await noukai.flow(echo).executeOnce("row 1"), { result: { said: "hi" }, reused: true })
+  assert.lengthOf(emulator.ledger().runs, 1)
+})
+
+it("eventsOnce goes on with a run that was left, if it takes over", async () => {
+  const flow = noukai.flow("noukai/tests/asking")
+  const tools = [{ type: "function", function: { name: "weather" } }]
+  const asked: Array<string> = []
+  const handled = {
+    tools,
+    silence: 100,
+    toolHandler: (calls: ReadonlyArray<{ id: string; function: { name: string } }>) =>
+      calls.map(({ function: { name }, id }) => {
+        asked.push(name)
+        return { role: "tool", tool_call_id: id, content: "sunny" }
+      })
+  }
+  assert.strictEqual((await typesOf(flow.eventsOnce("row 1", { tools }))).at(-1), "tool_calls_required")
+  assert.instanceOf(await rejection(typesOf(flow.eventsOnce("row 1", handled))), RunInProgressError)
+  assert.deepStrictEqual(asked, [])
+  assert.strictEqual(
+    (await typesOf(flow.eventsOnce("row 1", { ...handled, takeOver: true }))).at(-1),
+    "flow_completed"
+  )
+  assert.deepStrictEqual(asked, ["weather"])
+  assert.lengthOf(emulator.ledger().runs, 1)
+})
+
+it("eventsOnce refuses wrong options before anything is sent", async () => {
+  for (
+    const options of [{ silence: Number.NaN }, { silence: -1 }, { from: {} }, { sessionId: "x" }, { takeOver: "yes" }]
+  ) {
+    const error = await rejection(typesOf(noukai.flow(echo).eventsOnce("row 1", options as never)))
+    assert.instanceOf(error, InvalidRequestError)
+    assert.strictEqual(error.field, Object.keys(options)[0])
+  }
+  assert.lengthOf(emulator.ledger().requests, 0)
+})
+
 it("submitOnce gives the job that was submitted", async () => {
   const flow = noukai.flow(echo)
   const first = await flow.submitOnce("row 1", { message: "hi" })

@@ -251,6 +251,17 @@ describe("eventsOnce", () => {
       }).pipe(Effect.provide(setup()))
   )
 
+  it.scopedLive("looks at a list of runs that lags again after the time to settle", () =>
+    Effect.gen(function*() {
+      const begun = yield* all("k")
+      const other = Effect.provide(all("k", ref, { settle: "2 seconds" }), Layer.fresh(Noukai.layerServices))
+      assert.deepStrictEqual(typesOf(yield* other), typesOf(begun))
+      // this client knows the run, although it is not listed
+      assert.deepStrictEqual(typesOf(yield* all("late")), typesOf(begun))
+      assert.deepStrictEqual(typesOf(yield* all("late")), typesOf(begun))
+      assert.lengthOf(yield* runs, 2)
+    }).pipe(Effect.provide(setup({ sessions: { lag: "1500 millis" } }))))
+
   it.scopedLive("fails with the refusal where events may not be read", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator

@@ -89,7 +89,7 @@ const delivered = (
           const given = yield* Effect.either(read([before, event, state]))
           if (Either.isLeft(given)) {
             if (out.length > 0) yield* emit(out)
-            return yield* Effect.fail(given.left)
+            return yield* given.left
           }
           if (given.right !== undefined) out.push(given.right)
           const { end } = state
