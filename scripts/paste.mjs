@@ -12,6 +12,7 @@ import { read } from "./workspace.mjs"
 /** The documents whose commands need nothing but this machine. The commands of the others need a key, Docker, or runs of the reader. */
 const documents = [
   "README.md",
+  "docs/guides/effect-4.md",
   "docs/guides/first-hour.md",
   "docs/guides/typed-flows.md",
   "docs/guides/cassettes-in-vitest.md",
