@@ -5,7 +5,7 @@
  */
 
 /**
- * The state of a run that waits for the results of tools: `state` of a {@link PausedResult}, of some errors, and the
+ * The state of a run that waits for the results of tools: `state` of a paused result, of some errors, and the
  * argument of `onPause`. `flow.resume` goes on from it, in another process if need be. Opaque but for these fields.
  *
  * @since 0.1.0

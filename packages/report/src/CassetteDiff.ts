@@ -171,13 +171,14 @@ const settingsOf = ({ client, kind }: Cassette): unknown => ({ kind, client })
  *
  * @example
  * ```ts
+ * import { CassetteDiff } from "@effect-noukai/report"
  * import { Cassette } from "@effect-noukai/sdk"
  * import { Effect } from "effect"
  *
  * const changes = Effect.gen(function*() {
  *   const before = yield* Cassette.load("before.json")
  *   const after = yield* Cassette.load("after.json")
- *   return Cassette.diff(before, after).map(Cassette.differenceText).join("\n")
+ *   return CassetteDiff.diff(before, after).map(CassetteDiff.differenceText).join("\n")
  * })
  * ```
  *
