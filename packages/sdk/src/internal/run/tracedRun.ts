@@ -75,8 +75,9 @@ const delivered = (
     return Effect.succeed(Delivered.deliveredOf(before, event, after))
   }
 
-  return fromSource(() =>
-    fromProgram((emit) => {
+  return fromSource(() => {
+    let isLeft = false
+    const source = fromProgram<Delivered.DeliveredRunEvent, CallError, never>((emit) => {
       const { close, pull } = toSource(stored)
       let state = start
       /** Takes a chunk of events, and delivers those before a failure. Returns whether the run has ended. */
@@ -109,9 +110,24 @@ const delivered = (
         (events) => Effect.flatMap(take(events), (isOver) => isOver ? Effect.void : next)
       )
       const whole = Effect.onExit(next, () => close(Exit.void))
-      return Spans.readSpan(spanNames.traceStream, { address, executionId }, () => ({}), whole)
+      // the program of a stream that is left is interrupted, and its span has no error
+      return Effect.uninterruptibleMask((restore) =>
+        Spans.readSpan(
+          spanNames.traceStream,
+          { address, executionId },
+          () => ({}),
+          Effect.catchAllCause(restore(whole), (cause) => isLeft ? Effect.void : Effect.failCause(cause))
+        )
+      )
     })
-  )
+    return {
+      ...source,
+      close: (exit) => {
+        isLeft = Exit.isSuccess(exit)
+        return source.close(exit)
+      }
+    }
+  })
 }
 
 /** Reads the events of a run once, from the first one. */
