@@ -52,8 +52,8 @@ const installBox = (document, packages) => {
 > \`${command}\` there. It builds the packages, which takes some minutes, and installs them with their
 > peers. Do this before the lines below, which then find the packages.
 >
-> **Effect** is Effect 3: write \`effect@^3\`, because npm's \`latest\` is Effect 4. A program on Effect 4 uses the client with Promises, which
-> needs neither: [Effect 4](${up}docs/guides/effect-4.md).
+> **Effect** is Effect 3: write \`effect@^3\`, because npm's \`latest\` is Effect 4. Programs with Promises need not install it.
+> A program [on Effect 4](${up}docs/guides/effect-4.md) uses the client with Promises.
 >
 > **A key** belongs to one project of [Noukai](https://noukai.xyz), and begins with \`nk_\`. You create it there, and publish your flows there. Without
 > a key, use [the emulator](${up}packages/emulator/README.md).

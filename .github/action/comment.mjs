@@ -21,7 +21,7 @@ const bodyOf = (report) => {
 }
 
 const call = async (path, method = "GET", body) => {
-  const response = await fetch(`${GITHUB_API_URL}/repos/${GITHUB_REPOSITORY}/issues/${path}`, {
+  const response = await fetch(`${GITHUB_API_URL}${path}`, {
     method,
     headers: {
       accept: "application/vnd.github+json",
@@ -36,10 +36,20 @@ const call = async (path, method = "GET", body) => {
   return response.json()
 }
 
+const issues = `/repos/${GITHUB_REPOSITORY}/issues`
+
+/** Whether the token has written a comment. Whoever else has could change the report later. The token of a job has no user. */
+const isOurs = async () => {
+  const login = await call("/user").then((user) => user.login, () => undefined)
+  return ({ body, user }) =>
+    body?.startsWith(marker) === true && (login === undefined ? user?.type === "Bot" : user?.login === login)
+}
+
 const found = async (number) => {
+  const fits = await isOurs()
   for (let page = 1;; page++) {
-    const comments = await call(`${number}/comments?per_page=100&page=${page}`)
-    const mine = comments.find(({ body }) => body?.startsWith(marker))
+    const comments = await call(`${issues}/${number}/comments?per_page=100&page=${page}`)
+    const mine = comments.find(fits)
     if (mine !== undefined || comments.length < 100) return mine
   }
 }
@@ -49,8 +59,8 @@ if (number !== undefined) {
   try {
     const body = bodyOf(readFileSync(REPORT, "utf8"))
     const mine = await found(number)
-    if (mine === undefined) await call(`${number}/comments`, "POST", { body })
-    else await call(`comments/${mine.id}`, "PATCH", { body })
+    if (mine === undefined) await call(`${issues}/${number}/comments`, "POST", { body })
+    else await call(`${issues}/comments/${mine.id}`, "PATCH", { body })
   } catch (error) {
     tell("warning", `the comment was not written: ${error.message}. It needs \`permissions: pull-requests: write\`.`)
   }

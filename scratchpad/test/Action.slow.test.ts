@@ -29,6 +29,7 @@ interface Action {
 
 interface Comment {
   readonly id: number
+  readonly user: { readonly type: "Bot" | "User"; readonly login: string }
   body: string
 }
 
@@ -42,6 +43,11 @@ let api: Server
 let comments: Array<Comment> = []
 let calls: Array<string> = []
 let refuses = false
+/** Whose token it is; none: the job's. */
+let owner: string | undefined
+
+const bot = { type: "Bot", login: "github-actions[bot]" } as const
+const stranger = { type: "User", login: "stranger" } as const
 
 beforeAll(async () => {
   action = parse(await readFile(join(root, "action.yml"), "utf8")) as Action
@@ -79,13 +85,19 @@ beforeAll(async () => {
     const { body = "" } = chunks.length === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString()) as { body?: string }
     calls.push(`${request.method} ${request.url} ${request.headers.authorization}`)
     const answer = (status: number, value: unknown) => response.writeHead(status).end(JSON.stringify(value))
+    // the token of a job has no user
+    if (request.url === "/user") return owner === undefined ? answer(403, {}) : answer(200, { login: owner })
     if (refuses) return answer(403, { message: "Resource not accessible by integration" })
     if (request.method === "GET") {
       const page = Number(/[?&]page=(\d+)/.exec(request.url!)![1])
       return answer(200, comments.slice((page - 1) * 100, page * 100))
     }
     if (request.method === "POST") {
-      comments.push({ id: 1000 + comments.length, body })
+      comments.push({
+        id: 1000 + comments.length,
+        user: owner === undefined ? bot : { type: "User", login: owner },
+        body
+      })
       return answer(201, {})
     }
     const found = comments.find(({ id }) => request.url!.endsWith(`/comments/${id}`))
@@ -99,6 +111,7 @@ afterEach(async () => {
   comments = []
   calls = []
   refuses = false
+  owner = undefined
   await emulator.reset()
 })
 
@@ -203,6 +216,21 @@ const ran = async (
 
 const live = () => ({ definition: "test.eval.yaml", "api-key": emulator.apiKey, tarball })
 
+/** Runs the step of the comment alone. */
+const commented = (report: string) =>
+  promisify(execFile)(process.execPath, [join(root, ".github/action/comment.mjs")], {
+    env: {
+      ...process.env,
+      DEFINITION: "long.eval.yaml",
+      EXIT_CODE: "0",
+      GITHUB_API_URL: `http://127.0.0.1:${(api.address() as AddressInfo).port}`,
+      GITHUB_EVENT_PATH: join(folder, "event.json"),
+      GITHUB_REPOSITORY: "acme/app",
+      GITHUB_TOKEN: "the-token",
+      REPORT: report
+    }
+  })
+
 describe("the action", () => {
   it("has steps of shells alone, and takes every input through the environment", () => {
     assert.strictEqual(action.runs.using, "composite")
@@ -213,14 +241,14 @@ describe("the action", () => {
   })
 
   it("passes, and writes one comment, which the next run changes", { timeout: 120_000 }, async () => {
-    for (let id = 0; id < 150; id++) comments.push({ id, body: `talk ${id}` })
+    for (let id = 0; id < 150; id++) comments.push({ id, user: stranger, body: `talk ${id}` })
     const first = await ran(live())
     assert.strictEqual(first.code, 0, first.log)
     assert.include(first.summary, "acme/test/good")
     assert.strictEqual(comments.length, 151)
     const { body } = comments.at(-1)!
     assert.strictEqual(body, `<!-- noukai eval test.eval.yaml -->\n${first.summary}`)
-    assert.include(calls[0], "GET /repos/acme/app/issues/7/comments?per_page=100&page=1 Bearer the-token")
+    assert.include(calls, "GET /repos/acme/app/issues/7/comments?per_page=100&page=1 Bearer the-token")
 
     const worse = await ran({ ...live(), flow: "acme/test/bad" })
     assert.strictEqual(worse.code, 1, worse.log)
@@ -252,21 +280,25 @@ describe("the action", () => {
     for (const name of Object.keys(action.inputs)) assert.include(guide, `\`${name}\``)
   })
 
+  it("leaves the comment of somebody else alone, whatever it begins with", async () => {
+    const report = join(folder, "short.md")
+    await writeFile(report, "the report")
+    await writeFile(join(folder, "event.json"), JSON.stringify(pullOf(false)))
+    const first = "<!-- noukai eval long.eval.yaml -->"
+    for (const token of [undefined, "a-team"]) {
+      owner = token
+      comments = [{ id: 1, user: stranger, body: `${first}\npassed` }]
+      await commented(report)
+      await commented(report)
+      assert.deepStrictEqual(comments.map(({ body }) => body), [`${first}\npassed`, `${first}\nthe report`])
+    }
+  })
+
   it("cuts a report that is too long for a comment at the end of a line", async () => {
     const report = join(folder, "long.md")
     await writeFile(report, "a line of the report\n".repeat(5000))
     await writeFile(join(folder, "event.json"), JSON.stringify(pullOf(false)))
-    const env = {
-      ...process.env,
-      DEFINITION: "long.eval.yaml",
-      EXIT_CODE: "0",
-      GITHUB_API_URL: `http://127.0.0.1:${(api.address() as AddressInfo).port}`,
-      GITHUB_EVENT_PATH: join(folder, "event.json"),
-      GITHUB_REPOSITORY: "acme/app",
-      GITHUB_TOKEN: "the-token",
-      REPORT: report
-    }
-    await promisify(execFile)(process.execPath, [join(root, ".github/action/comment.mjs")], { env })
+    await commented(report)
     const { body } = comments[0]!
     assert.isBelow(body.length, 65_536)
     assert.match(body, /a line of the report\n\nThe report is longer: the page of the job has all of it\.$/)
