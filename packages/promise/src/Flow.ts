@@ -95,9 +95,10 @@ export class Flow {
    */
   async execute(options?: ExecuteOptions): Promise<ExecuteResult | PausedResult> {
     const { client } = this
-    const { input, signal } = takeKnown("flow.execute", options, executeNames, executeInput)
+    const operation = "flow.execute"
+    const { input, signal } = takeKnown(operation, options, executeNames, executeInput)
     const effect = Effect.flatMap(FlowService, (flows) => flows.execute(this.target, input))
-    return await client.run(executeResult(effect, (resumed) => client.run(resumed, signal)), signal)
+    return await client.run(executeResult(effect, operation, (resumed) => client.run(resumed, signal)), signal)
   }
 
   /**
@@ -122,9 +123,10 @@ export class Flow {
    */
   async executeOnce(key: string, options?: ExecuteOnceOptions): Promise<OnceResult> {
     const { client } = this
-    const { input, signal } = takeKnown("flow.executeOnce", options, onceNames, executeOnceInput)
+    const operation = "flow.executeOnce"
+    const { input, signal } = takeKnown(operation, options, onceNames, executeOnceInput)
     const effect = Effect.flatMap(FlowService, (flows) => flows.executeOnce(key, this.target, input))
-    return await client.run(onceResult(effect, (resumed) => client.run(resumed, signal)), signal)
+    return await client.run(onceResult(effect, operation, (resumed) => client.run(resumed, signal)), signal)
   }
 
   /**
@@ -154,7 +156,7 @@ export class Flow {
     })
     // the SDK checks the state
     const effect = Effect.flatMap(FlowService, (flows) => flows.resume(this.target, state as SdkState, results, input))
-    return await client.run(executeResult(effect, (resumed) => client.run(resumed, signal)), signal)
+    return await client.run(executeResult(effect, operation, (resumed) => client.run(resumed, signal)), signal)
   }
 
   /**
@@ -230,13 +232,14 @@ export class Flow {
    * ```
    */
   steps(options?: StepsOptions): AsyncIterable<StepCompleted> {
-    checkStreamed("flow.steps", options)
+    const operation = "flow.steps"
+    checkStreamed(operation, options)
     const asked = () =>
-      takeKnown("flow.steps", options, eventsNames, (given) => {
-        const input = eventsInput("flow.steps", given)
+      takeKnown(operation, options, eventsNames, (given) => {
+        const input = eventsInput(operation, given)
         return Effect.map(FlowService, (flows) => flows.steps(this.target, input))
       })
-    return new EventIterator(this.client, asked, new EventTranslator().step)
+    return new EventIterator(this.client, operation, asked, new EventTranslator().step)
   }
 
   /**
@@ -256,13 +259,14 @@ export class Flow {
    * ```
    */
   events(options?: EventsOptions): AsyncIterable<StreamEvent> {
-    checkStreamed("flow.events", options)
+    const operation = "flow.events"
+    checkStreamed(operation, options)
     const asked = () =>
-      takeKnown("flow.events", options, eventsNames, (given) => {
-        const input = eventsInput("flow.events", given)
+      takeKnown(operation, options, eventsNames, (given) => {
+        const input = eventsInput(operation, given)
         return Effect.map(FlowService, (flows) => flows.events(this.target, input))
       })
-    return new EventIterator(this.client, asked, new EventTranslator().event)
+    return new EventIterator(this.client, operation, asked, new EventTranslator().event)
   }
 
   /**
@@ -284,13 +288,14 @@ export class Flow {
    * ```
    */
   eventsOnce(key: string, options?: EventsOnceOptions): AsyncIterable<StreamEvent> {
-    checkStreamed("flow.eventsOnce", options)
+    const operation = "flow.eventsOnce"
+    checkStreamed(operation, options)
     const asked = () =>
-      takeKnown("flow.eventsOnce", options, eventsOnceNames, (given) => {
+      takeKnown(operation, options, eventsOnceNames, (given) => {
         const input = eventsOnceInput(given)
         return Effect.map(FlowService, (flows) => flows.eventsOnce(key, this.target, input))
       })
-    return new EventIterator(this.client, asked, new EventTranslator().event)
+    return new EventIterator(this.client, operation, asked, new EventTranslator().event)
   }
 
   /**

@@ -181,10 +181,15 @@ export class Run {
         return Effect.map(RunService, (runs) => runs.liveTrace(this.address, this.executionId, input))
       })
     const translator = new EventTranslator()
-    return new EventIterator(this.client, asked, (event) =>
-      translator.event(event, (pause) => async (answer) => {
-        const results = answerOf("run.liveTrace", answer, pause.executionId)
-        return await this.client.run(Stream.runDrain(pause.resume(results)), options?.signal)
-      }))
+    return new EventIterator(
+      this.client,
+      "run.liveTrace",
+      asked,
+      (event) =>
+        translator.event(event, (pause) => async (answer) => {
+          const results = answerOf("run.liveTrace", answer, pause.executionId)
+          return await this.client.run(Stream.runDrain(pause.resume(results)), options?.signal)
+        })
+    )
   }
 }

@@ -182,6 +182,29 @@ it("eventsOnce refuses wrong options before anything is sent", async () => {
   assert.lengthOf(emulator.ledger().requests, 0)
 })
 
+it("errors of a pause name the operation that was called", async () => {
+  const flow = noukai.flow("noukai/tests/asking")
+  const tools = [{ type: "function", function: { name: "weather" } }]
+  const wrong = { toolResults: "none" as never }
+  const named = async (operation: string, call: Promise<unknown>) => {
+    const error = await rejection(call)
+    assert.instanceOf(error, InvalidRequestError)
+    assert.match(error.message, new RegExp(`^flow\\.${operation}: invalid toolResults`))
+  }
+  const paused = await flow.executeOnce("row 1", { tools })
+  assert(paused.requiresToolCalls)
+  await named("executeOnce", paused.resume(wrong))
+  const streams = { events: flow.events({ tools }), eventsOnce: flow.eventsOnce("row 2", { tools }) }
+  for (const [operation, events] of Object.entries(streams)) {
+    const unanswered = async () => {
+      for await (const event of events) {
+        if (event.type === "tool_calls_required") await named(operation, event.resume(wrong))
+      }
+    }
+    await named(operation, unanswered())
+  }
+})
+
 it("submitOnce gives the job that was submitted", async () => {
   const flow = noukai.flow(echo)
   const first = await flow.submitOnce("row 1", { message: "hi" })

@@ -51,7 +51,7 @@ const ended = (run: RunFields & { readonly result?: unknown }, status: "complete
   return hide(fields, "requiresToolCalls", false as const)
 }
 
-const paused = (run: SdkPaused, start: ContinuationRunner): PausedResult => {
+const paused = (run: SdkPaused, operation: string, start: ContinuationRunner): PausedResult => {
   const { state } = run
   const fields: Fields<PausedResult> = overReceived(run.raw, {
     status: "tool_calls_required",
@@ -64,15 +64,19 @@ const paused = (run: SdkPaused, start: ContinuationRunner): PausedResult => {
     accumulatedOutputs: state.accumulatedOutputs
   })
   const resume: PausedResult["resume"] = async (answer) => {
-    const results = answerOf("flow.execute", answer, run.executionId)
-    return await start(executeResult(Effect.suspend(() => run.resume(results)), start))
+    const results = answerOf(operation, answer, run.executionId)
+    return await start(executeResult(Effect.suspend(() => run.resume(results)), operation, start))
   }
   return hide(hide(hide(fields, "requiresToolCalls", true as const), "resume", resume), "state", state)
 }
 
-/** Returns the result of an execution, also of a failed run. `start` runs the continuation of a pause. */
+/**
+ * Returns the result of an execution, also of a failed run. `start` runs the continuation of a pause, whose errors name
+ * `operation`.
+ */
 export const executeResult = <E, R>(
   execution: Effect.Effect<SdkResult | SdkPaused, E, R>,
+  operation: string,
   start: ContinuationRunner
 ): Effect.Effect<ExecuteResult | PausedResult, E, R> =>
   Effect.matchEffect(execution, {
@@ -80,11 +84,13 @@ export const executeResult = <E, R>(
       isFailedRun(error)
         ? Effect.succeed(ended(error, "failed"))
         : Effect.fail(error),
-    onSuccess: (run) => Effect.succeed(run.status === "completed" ? ended(run, "completed") : paused(run, start))
+    onSuccess: (run) =>
+      Effect.succeed(run.status === "completed" ? ended(run, "completed") : paused(run, operation, start))
   })
 
 /** Returns the result of an execution once per key, with `reused`. */
 export const onceResult = <E, R>(
   execution: Effect.Effect<SdkOnceResult | SdkOncePaused, E, R>,
+  operation: string,
   start: ContinuationRunner
-): Effect.Effect<OnceResult, E, R> => executeResult(execution, start) as Effect.Effect<OnceResult, E, R>
+): Effect.Effect<OnceResult, E, R> => executeResult(execution, operation, start) as Effect.Effect<OnceResult, E, R>

@@ -163,7 +163,7 @@ const onceInput = ({ rerunFailed, settle }: OnceOptions) => ({
 })
 
 export const executeOnceInput = (options: ExecuteOnceOptions): ExecuteOnceInput<AnyParameters, ToolsInput, Hook> => ({
-  // the SDK refuses a session and a limit
+  // the SDK refuses a session
   ...executeInput(options),
   ...onceInput(options),
   takeOver: given(options.takeOver)

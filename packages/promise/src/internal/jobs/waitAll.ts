@@ -94,5 +94,5 @@ export const waitAll = (
       if (known === undefined) throw refusal(operation, "jobs", wrongJobs)
       return Effect.map(Effect.forEach(known, handles.of), (found) => SdkJob.waitAll(found, settings))
     })
-  return new EventIterator(client, asked, handles.outcome)
+  return new EventIterator(client, operation, asked, handles.outcome)
 }

@@ -35,13 +35,6 @@ export type EventTranslation<E, A> = (event: E, pause: (event: SdkPause) => Resu
 
 const done = { done: true, value: undefined } as const
 
-const wrongAnswer = ({ executionId }: SdkPause, reason: string): InvalidRequestError =>
-  new InvalidRequestError(`flow.events: invalid toolResults: ${reason} (execution ${executionId})`, {
-    field: "toolResults",
-    reason,
-    executionId
-  })
-
 export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>, Stoppable {
   private readonly stream: StreamToRead<E>
   private readonly signals: ReadonlyArray<AbortSignal>
@@ -61,6 +54,7 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
   /** For wrong options, the first `next` rejects. */
   constructor(
     private readonly client: Client,
+    private readonly operation: string,
     asked: () => CallOptions<StreamToRead<E>>,
     private readonly translate: EventTranslation<E, A>
   ) {
@@ -89,6 +83,13 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
     return done
   }
 
+  private wrongAnswer({ executionId }: SdkPause, reason: string): InvalidRequestError {
+    return new InvalidRequestError(
+      `${this.operation}: invalid toolResults: ${reason} (execution ${executionId})`,
+      { field: "toolResults", reason, executionId }
+    )
+  }
+
   /** Ends the loop because the client is closed. */
   readonly stop = (): Promise<void> => this.finish({ reason: this.client.lifetime.interruption([]) })
 
@@ -109,9 +110,9 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
     const paused: PendingPause<E> = { event, answer: undefined }
     this.paused = paused
     return async (given) => {
-      const results = checkedAnswer("flow.events", given, event.toolCalls, event.executionId)
+      const results = checkedAnswer(this.operation, given, event.toolCalls, event.executionId)
       if (this.paused !== paused || paused.answer !== undefined) {
-        throw wrongAnswer(event, "the pause was answered already, or the loop has ended")
+        throw this.wrongAnswer(event, "the pause was answered already, or the loop has ended")
       }
       const answer: Stream.Stream<unknown, unknown> = event.resume(results)
       paused.answer = Effect.succeed(answer as Stream.Stream<E, unknown>)
@@ -163,7 +164,7 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
     if (paused === undefined) return reader
     if (paused.answer === undefined) {
       await this.finish({
-        reason: wrongAnswer(
+        reason: this.wrongAnswer(
           paused.event,
           "the run waits for tool results: call resume on the event before asking for the next one"
         )
