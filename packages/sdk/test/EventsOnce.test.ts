@@ -280,6 +280,44 @@ describe("eventsOnce", () => {
       assert.lengthOf(yield* runs, 2)
     }).pipe(Effect.provide(setup())))
 
+  it.scopedLive("with rerunFailed, runs again beside a call that found the failed run", () =>
+    Effect.gen(function*() {
+      yield* Effect.flip(executeOnce("k", "acme/test/failing"))
+      yield* Effect.all([
+        Effect.flip(executeOnce("k", "acme/test/failing")),
+        all("k", "acme/test/failing", { rerunFailed: true })
+      ], { concurrency: 2 })
+      assert.lengthOf(yield* runs, 2)
+    }).pipe(Effect.provide(setup())))
+
+  it.scopedLive("does not take over a run that an executeOnce of the process has begun, and that waits for results", () =>
+    Effect.gen(function*() {
+      const [paused, error] = yield* Effect.all([
+        executeOnce("k", "acme/test/asking", { tools: declarations }),
+        Effect.flip(ask([], { takeOver: true, silence: "100 millis" }))
+      ], { concurrency: 2 })
+      assert.strictEqual(paused.status, "tool_calls_required")
+      assert.strictEqual(error._tag, "RunInProgressError")
+      const { requests } = yield* ledger
+      assert.deepStrictEqual(requests.filter(({ target }) => target.endsWith("/step")), [])
+    }).pipe(Effect.provide(setup())))
+
+  it.scopedLive("an executeOnce of the process waits for the run that it has begun only with takeOver", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const slow = yield* Effect.fork(all("slow", "acme/test/slow"))
+      yield* emulator.awaitEvent((event) => event.type === "StepStarted")
+      const error = yield* Effect.flip(executeOnce("slow", "acme/test/slow"))
+      assert.strictEqual(error._tag, "RunInProgressError")
+      yield* Fiber.interrupt(slow)
+      const events = yield* Effect.fork(all("k"))
+      yield* emulator.awaitEvent((event) => event.type === "StepStarted" && event.stepId === "b")
+      const once = yield* executeOnce("k", ref, { takeOver: true })
+      assert.deepInclude(once, { reused: true, result: { step: "c" } })
+      assert.deepStrictEqual(shown(yield* Fiber.join(events)), whole)
+      assert.lengthOf(yield* runs, 2)
+    }).pipe(Effect.provide(setup())))
+
   it.scopedLive.each(
     [
       ["silence", NaN],

@@ -156,21 +156,21 @@ const follow = <Q extends KeyedRun.KeyRequest, A extends AnyRun>(
   { exit, sent }: Led<A>
 ): Outcome<A> =>
   Effect.flatMap(monotonic, (now) => {
-    const { ends, operation, request } = call
+    const { client, ends, operation, request } = call
     const again = (sent: Errors.Sent) => run(call, further(sentBefore, sent))
     if (isOfItsOwn(exit, now < ends)) return again(sent)
     // the leader may not take it over
     if (request.takeOver === true && endedWith(exit, isRunInProgress)) return again("unknown")
     if (Exit.isFailure(exit)) return Effect.failCause(exit.cause)
     const outcome = exit.value
-    const { response: { executionId }, sessionId } = outcome
-    if (executionId !== undefined && operation.named !== undefined && leader.operation !== "events") {
-      return Effect.succeed({ response: operation.named(executionId), reused: true, sessionId })
-    }
-    // a run of another operation is looked up, and may not be listed yet
-    if (leader.operation !== operation.name) return again(outcome.reused ? "no" : "unknown")
+    const { response: { executionId }, reused, sessionId } = outcome
     // what was found may have failed
-    if (outcome.reused && request.rerunFailed && !leader.rerunFailed) return again("no")
+    if (reused && request.rerunFailed && !leader.rerunFailed) return again("no")
+    if (leader.operation !== operation.name) {
+      // it is looked up, and may not be listed yet
+      if (sessionId !== undefined) KeyedRun.remember(client.seen, sessionId, executionId)
+      return again(reused ? "no" : "unknown")
+    }
     return operation.shared(request, outcome)
   })
 
