@@ -20,7 +20,7 @@ import { type JsonAnswer, jsonAnswer } from "./jsonAnswer.js"
 import { refuseMisnamed } from "./names.js"
 import { invalid, limit } from "./relay/answer.js"
 import { type Pull, readParts } from "./relay/readBody.js"
-import { Thrown } from "./untrusted.js"
+import { promised, Thrown } from "./untrusted.js"
 
 /** A request of a webhook. */
 export interface Delivered {
@@ -76,9 +76,6 @@ interface Rules<E, R> {
 const workTime = "15 seconds"
 const bodyTime = "10 seconds"
 
-const asked = <A>(ask: () => A | PromiseLike<A>): Effect.Effect<A, Thrown> =>
-  Effect.tryPromise({ try: async () => ask(), catch: (reason) => new Thrown({ reason }) })
-
 /** The text of a failure. Code that is not an Effect has thrown a value of its own. */
 const said = (cause: Cause.Cause<unknown>): string =>
   String(Cause.map(cause, (error) => error instanceof Thrown ? error.reason : error))
@@ -86,12 +83,12 @@ const said = (cause: Cause.Cause<unknown>): string =>
 /** Handles an event, also when the request is over. The store hears how it ended. */
 const worked = <E, R>({ deliveries, onEvent, report }: Rules<E, R>, event: WebhookEvent, id: string | undefined) =>
   Effect.matchCauseEffect(Effect.suspend(() => onEvent(event)), {
-    onSuccess: () => Effect.as(id === undefined ? Effect.void : asked(() => deliveries.handled(id)), true),
+    onSuccess: () => Effect.as(id === undefined ? Effect.void : promised(() => deliveries.handled(id)), true),
     onFailure: (cause) =>
       Effect.as(
         Effect.zipRight(
           report(`the handler of a webhook failed: ${said(cause)}`),
-          id === undefined ? Effect.void : asked(() => deliveries.release(id))
+          id === undefined ? Effect.void : promised(() => deliveries.release(id))
         ),
         false
       )
@@ -103,7 +100,7 @@ const worked = <E, R>({ deliveries, onEvent, report }: Rules<E, R>, event: Webho
 const handled = <E, R>(rules: Rules<E, R>, event: WebhookEvent): Effect.Effect<WebhookAnswer, never, R> =>
   Effect.gen(function*() {
     const { deliveryId: id } = event
-    const claim = id === undefined ? "claimed" : yield* asked(() => rules.deliveries.claim(id))
+    const claim = id === undefined ? "claimed" : yield* promised(() => rules.deliveries.claim(id))
     if (claim === "working") return refusal(409, "DELIVERY_IN_PROGRESS")
     if (claim === "handled") return answer(200, { handled: false })
     const work = yield* Effect.forkDaemon(worked(rules, event, id))
@@ -155,7 +152,7 @@ const answered = <E, R>(rules: Rules<E, R>, delivered: Delivered): Effect.Effect
     const { header, method, url } = delivered
     if (method !== "POST") return refusal(405, "METHOD_NOT_ALLOWED", false)
     const bytes = yield* bytesOf(delivered, rules.maxBytes)
-    const verified = yield* Effect.either(asked(() => verify(bytes, header, rules.options)))
+    const verified = yield* Effect.either(promised(() => verify(bytes, header, rules.options)))
     if (Either.isRight(verified)) return yield* handled(rules, { ...verified.right, ...jobOf(url) })
     const { reason } = verified.left
     if (reason instanceof WebhookError) return yield* refused(rules, reason)
@@ -195,7 +192,7 @@ export const promiseReceiver = (
   { onEvent, ...options }: WebhookOptions
 ): (delivered: Delivered) => Promise<WebhookAnswer> => {
   const called = Predicate.isFunction(onEvent)
-    ? (event: WebhookEvent) => asked(() => onEvent(event))
+    ? (event: WebhookEvent) => promised(() => onEvent(event))
     : onEvent
   const answers = receiver(options, called)
   return (delivered) => Effect.runPromise(Effect.provide(answers(delivered), toConsole))

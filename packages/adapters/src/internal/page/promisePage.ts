@@ -3,7 +3,6 @@ import { run, toolSet } from "@effect-noukai/promise/NoukaiPromise"
 import { defineTool } from "@effect-noukai/promise/TypedTool"
 import { fromStandardSchema, type StandardSchema } from "@effect-noukai/sdk/Flow"
 import type { Names } from "@effect-noukai/sdk/kit/names"
-import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as Predicate from "effect/Predicate"
@@ -14,7 +13,7 @@ import { snapshot } from "../asyncContext.js"
 import { refuseWithoutClient } from "../names.js"
 import { type Answer, invalid } from "../relay/answer.js"
 import type { RequestInContext } from "../relay/promiseRelay.js"
-import { Thrown } from "../untrusted.js"
+import { promised } from "../untrusted.js"
 import { refusal } from "./chats.js"
 import { handler, type PageCall, type StreamAnswer } from "./handler.js"
 import { limitNames, made } from "./settings.js"
@@ -56,9 +55,6 @@ const toolsOf = ({ clientTools = {}, serverTools = [] }: GivenTools): PageTools<
     results: new Map(own.map(([name, { result }]) => [name, schemaOf(`clientTools.${name}.result`, result)]))
   }
 }
-
-const promised = <A>(call: () => A | PromiseLike<A>): Effect.Effect<A, Thrown> =>
-  Effect.tryPromise({ try: async () => call(), catch: (reason) => new Thrown({ reason }) })
 
 /** Answers the requests of a page with a client. Throws an `InvalidRequestError` when an option is wrong. */
 export const promisePage = <Request, V extends Verdict>(

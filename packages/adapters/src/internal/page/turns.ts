@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import type { Claim, Turns } from "../../Page.js"
-import { Thrown } from "../untrusted.js"
+import { promised, Thrown } from "../untrusted.js"
 
 interface Held {
   readonly turn: string
@@ -34,7 +34,7 @@ export const turnsInProcess = (now: () => number): Turns => {
 
 /** Asks a store, which may throw, reject, answer later, or not at all. */
 export const onStore = <A>(ask: () => A | PromiseLike<A>): Effect.Effect<A, Thrown> =>
-  Effect.timeoutFail(Effect.tryPromise({ try: async () => ask(), catch: (reason) => new Thrown({ reason }) }), {
+  Effect.timeoutFail(promised(ask), {
     duration: "10 seconds",
     onTimeout: () => new Thrown({ reason: "the store of turns has not answered after 10 seconds" })
   })

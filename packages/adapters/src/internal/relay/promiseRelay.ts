@@ -1,14 +1,13 @@
 /** A relay whose `authorize` is not an Effect. */
 import { isFields, type Names } from "@effect-noukai/sdk/kit/names"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
-import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import type { RelayBounds, RelayHandlerOptions } from "../../FlowRelay.js"
 import * as Relay from "../../Relay.js"
 import type { ContextRunner } from "../asyncContext.js"
 import { refuseWithoutClient } from "../names.js"
-import { Thrown } from "../untrusted.js"
+import { promised } from "../untrusted.js"
 import { invalid, refusal } from "./answer.js"
 
 /** A request and the asynchronous context in which it arrived. */
@@ -58,10 +57,7 @@ export const promiseRelay = <Request>(
     maxBodyBytes,
     maxMessages,
     authorize: ({ request, within }: RequestInContext<Request>, body) =>
-      Effect.tryPromise({
-        try: async () => within(() => authorize(request, body)),
-        catch: (reason) => new Thrown({ reason })
-      })
+      promised(() => within(() => authorize(request, body)))
   }, { org: client.defaultOrg, project: client.defaultProject })
   return Either.getOrThrowWith(rules, identity)
 }

@@ -11,7 +11,7 @@ import * as ReplayAnswer from "../../ReplayAnswer.js"
 import { sessionHeader, type SessionsOptions } from "../../SessionsOptions.js"
 import { hasAsyncContext } from "../asyncContext.js"
 import { invalid } from "../relay/answer.js"
-import { called, Thrown } from "../untrusted.js"
+import { called, promised } from "../untrusted.js"
 
 /** The header that lists what a page of another origin may read, and its value with the header of the session. */
 export const exposing = (
@@ -131,8 +131,7 @@ export const promiseHook = (hook: ((error: ReplayError) => unknown) | undefined)
   hook === undefined ? undefined : (error) => {
     const given = hook(error)
     if (!Predicate.isPromiseLike(given)) return Effect.void
-    const settled = Effect.tryPromise({ try: () => given, catch: (reason) => new Thrown({ reason }) })
-    return Effect.asVoid(Effect.forkDaemon(Effect.catchAllCause(settled, () => ignored)))
+    return Effect.asVoid(Effect.forkDaemon(Effect.catchAllCause(promised(() => given), () => ignored)))
   }
 
 /**
