@@ -1,19 +1,9 @@
 /** Responses that nobody reads: their runs stop at a bounded amount of text, and end with their pages. */
 import { flowPage } from "@effect-noukai/adapters/web"
 import { Noukai } from "@effect-noukai/promise"
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
 import { assert, describe, it, vi } from "vitest"
+import { heap } from "../../sdk/test/support/heap.js"
 import * as P from "./support/pages.js"
-
-setFlagsFromString("--expose-gc")
-const collect = runInNewContext("gc") as () => void
-
-const heap = (): number => {
-  collect()
-  const { arrayBuffers, heapUsed } = process.memoryUsage()
-  return heapUsed + arrayBuffers
-}
 
 /** Of each mode. 5,000 take minutes. */
 const count = Number(process.env.PAGE_RESPONSES ?? "500")

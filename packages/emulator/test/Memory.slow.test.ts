@@ -1,8 +1,7 @@
 import { make } from "@effect-noukai/emulator/Emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
+import { heap } from "../../sdk/test/support/heap.js"
 import { size } from "../../sdk/test/support/size.js"
 import type { RequestEntry } from "../src/EmulatorLedger.js"
 import * as FaultRules from "../src/internal/faults/faultRules.js"
@@ -10,16 +9,6 @@ import * as Flows from "../src/internal/flow/flows.js"
 import * as Ledger from "../src/internal/store/ledger.js"
 import { clientOf } from "./client.js"
 import { receiver } from "./support/receiver.js"
-
-setFlagsFromString("--expose-gc")
-const collect = runInNewContext("gc") as () => void
-
-const heap = (): number => {
-  // a collection takes as long as the heap is large, which here is that of all test files before
-  collect()
-  const { arrayBuffers, heapUsed } = process.memoryUsage()
-  return heapUsed + arrayBuffers
-}
 
 /** So many that what is kept, 10,000 of each, is there after the first third of them. */
 const rounds = size(60_000, 30_000)

@@ -19,6 +19,7 @@ import * as Stream from "effect/Stream"
 import type { FlowInput, Turn, Turns } from "../../Page.js"
 import { logged } from "../handledError.js"
 import { type Answer, answer } from "../relay/answer.js"
+import type { Thrown } from "../untrusted.js"
 import type { PageResult, Wish } from "./body.js"
 import { Chunks, codeOf, codeText, frames } from "./chunks.js"
 import { type Followed, followed, isEnded, runOf } from "./follow.js"
@@ -95,10 +96,17 @@ const stranded = (isHeld: Effect.Effect<boolean>, { outbox }: Writer): Effect.Ef
     return yield* new Stopped({ code: "RUN_STOPPED" })
   })
 
+/** The response of the store. If the store fails, the request is a 503: nothing else keeps a message from running twice. */
+const orUnavailable = <A>(response: Effect.Effect<A, Thrown>): Effect.Effect<A, Answer> =>
+  Effect.catchAll(
+    response,
+    ({ reason }) => Effect.zipRight(logged(reason), Effect.fail(refusal(503, "UNAVAILABLE")))
+  )
+
 /** The chats of one handler. */
 export class Chats<TE, TR> {
   private turns: Turns | undefined
-  private readonly told = new Set<string>()
+  private readonly warned = new Set<string>()
   /** The turns that are under way in this process. */
   private readonly underWay = new Map<string, { readonly holder: string; readonly cancel: Effect.Effect<void> }>()
 
@@ -132,11 +140,13 @@ export class Chats<TE, TR> {
         // with a shared store no other process runs this turn, so that a run that broke off can go on
         ...this.settings.turns !== undefined && { takeOver: true, silence: "5 seconds" as const }
       })
-      const begun = Effect.flatMap(this.claim(held), (isClaimed) =>
-        isClaimed
-          ? this.start(new Chunks(steps), held, (writer) => driven(writer, this.tools, maxToolRounds, events))
-          : Effect.succeedNone)
-      const outgoing = yield* Effect.uninterruptible(begun)
+      const program = (writer: Writer) => driven(writer, this.tools, maxToolRounds, events)
+      const outgoing = yield* Effect.uninterruptible(
+        Effect.if(orUnavailable(hold(held)), {
+          onTrue: () => Effect.asSome(this.start(new Chunks(steps), held, program)),
+          onFalse: () => Effect.succeedNone
+        })
+      )
       return Option.isSome(outgoing) ? outgoing.value : yield* this.join(chat, turn)
     })
   }
@@ -149,7 +159,7 @@ export class Chats<TE, TR> {
         const latest = yield* this.latest(chat)
         if (latest === undefined) return yield* Effect.fail(noPause)
         const held = { turns, chat, turn: latest.turn, holder: yield* newHolder }
-        if (!(yield* this.claim(held))) return yield* Effect.fail(inProgress)
+        if (!(yield* orUnavailable(hold(held)))) return yield* Effect.fail(inProgress)
         return yield* Effect.onError(restore(this.answered(held, wish)), () => release(held))
       })
     )
@@ -186,8 +196,8 @@ export class Chats<TE, TR> {
 
   private once(text: string): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (this.told.has(text)) return Effect.void
-      this.told.add(text)
+      if (this.warned.has(text)) return Effect.void
+      this.warned.add(text)
       return Effect.logWarning(text)
     })
   }
@@ -205,27 +215,8 @@ export class Chats<TE, TR> {
     })
   }
 
-  /** Asks the store. One that fails is a 503, since nothing else keeps a message from running twice. */
-  private asked<A>(ask: (turns: Turns) => A | PromiseLike<A>): Effect.Effect<A, Answer> {
-    return Effect.flatMap(
-      this.store,
-      (turns) =>
-        Effect.catchAll(
-          onStore(() => ask(turns)),
-          ({ reason }) => Effect.zipRight(logged(reason), Effect.fail(refusal(503, "UNAVAILABLE")))
-        )
-    )
-  }
-
   private latest(chat: string): Effect.Effect<Turn | undefined, Answer> {
-    return this.asked((turns) => turns.latest(chat))
-  }
-
-  private claim(held: HeldTurn): Effect.Effect<boolean, Answer> {
-    return Effect.catchAll(
-      hold(held),
-      ({ reason }) => Effect.zipRight(logged(reason), Effect.fail(refusal(503, "UNAVAILABLE")))
-    )
+    return Effect.flatMap(this.store, (turns) => orUnavailable(onStore(() => turns.latest(chat))))
   }
 
   /** Starts the program of a turn that this request holds. */
@@ -233,7 +224,7 @@ export class Chats<TE, TR> {
     chunks: Chunks,
     held: HeldTurn,
     program: (writer: Writer) => Effect.Effect<void, E, R>
-  ): Effect.Effect<Option.Option<Outgoing>, never, R> {
+  ): Effect.Effect<Outgoing, never, R> {
     return Effect.gen(this, function*() {
       const { heartbeat, onDisconnect, timeout } = this.settings
       const { chat, holder } = held
@@ -250,7 +241,7 @@ export class Chats<TE, TR> {
         release: Effect.zipRight(ended, release(held))
       }, (writer) => Effect.raceFirst(program(writer), lost))
       if (!isOver) this.underWay.set(chat, { holder, cancel: outgoing.cancel })
-      return Option.some(outgoing)
+      return outgoing
     })
   }
 
@@ -283,7 +274,7 @@ export class Chats<TE, TR> {
           if (pause?.type !== "tool_calls_required") return yield* new Stopped({ code: "NO_PAUSE" })
           return yield* driven(writer, this.tools, maxToolRounds, pause.resume(resultsOf(results)))
         })
-      return Option.getOrThrow(yield* Effect.uninterruptible(this.start(chunks, held, program)))
+      return yield* Effect.uninterruptible(this.start(chunks, held, program))
     })
   }
 
