@@ -80,6 +80,41 @@ describe("the same message", () => {
     assert.isEmpty(pages.lines.filter((line) => line.includes("kept in this process")))
   })
 
+  it("is another run after an edit, also of digits, and the first text again shows the first run", async () => {
+    const url = await P.web.start(pages, { flow: "acme/support/chat" })
+    const chat = randomUUID()
+    const before = pages.runs()
+    const first = await turn(url, chat)
+    const edited = await turn(url, chat, "m1", "Ho")
+    assert.deepStrictEqual([first, edited].map(P.textOf), ["You said: Hi", "You said: Ho"])
+    assert.strictEqual(P.idOf(await turn(url, chat, "m1", "Ho")), P.idOf(edited))
+    assert.strictEqual(P.idOf(await turn(url, chat)), P.idOf(first))
+    assert.strictEqual(pages.runs(), before + 2)
+    const data = (id: string) => `{"type":"data-input","data":{"id":${id}}}`
+    const numbered = async (number: string) =>
+      P.read(
+        await fetch(url, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: `{"id":"${chat}","messages":[{"id":"m1","role":"user","parts":[{"type":"text","text":"Hi"},${
+            data(number)
+          }]}]}`
+        })
+      )
+    const ids = [await numbered("12345678901234567890"), await numbered("12345678901234567891")].map(P.idOf)
+    assert.notStrictEqual(ids[0], ids[1])
+  })
+
+  it("is a new run each time that the page asks to run it again, also after another message", async () => {
+    const url = await P.web.start(pages, { flow: "acme/support/chat" })
+    const chat = randomUUID()
+    const again = async () =>
+      P.idOf(await P.read(await P.post(url, chat, [P.user("m1", "Hi")], { trigger: "regenerate-message" })))
+    const ids = [P.idOf(await turn(url, chat)), await again(), P.idOf(await turn(url, chat, "m2")), await again()]
+    assert.strictEqual(new Set(ids).size, 4)
+    assert.strictEqual(P.idOf(await turn(url, chat)), ids[3])
+  })
+
   it("is kept in the process without a store, and the log says so once", async () => {
     const url = await P.web.start(pages, { flow: "acme/support/chat" })
     await turn(url, "a")
@@ -117,6 +152,20 @@ describe("tools", () => {
       [P.answered(id, [[call.toolCallId, null]]), 400, "INVALID_RESULT"],
       [P.answered(id, [["another", { yes: true }]]), 400, "RESULT_MISSING"],
       [P.answered(id, []), 400, "RESULT_MISSING"],
+      [
+        {
+          id,
+          role: "assistant",
+          parts: [{
+            type: "tool-confirm",
+            toolCallId: call.toolCallId,
+            state: "output-error",
+            errorText: { toString: 1, valueOf: 1 }
+          }]
+        },
+        400,
+        "INVALID_MESSAGES"
+      ],
       [P.answered("ex_other", [[call.toolCallId, { yes: true }]]), 409, "NO_PAUSE"]
     ]
     for (const [message, status, code] of wrong) {

@@ -1,4 +1,5 @@
 /** Decodes the requests of a page. Nothing in them is trusted. */
+import { canonical, digitsWithin, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { Message, MessagePart } from "../../Page.js"
@@ -10,7 +11,9 @@ const Part: Schema.Schema<MessagePart> = Schema.Struct(
   { type: Schema.String },
   Schema.Record({ key: Schema.String, value: Schema.Unknown })
 ).pipe(
-  Schema.filter(({ text, type }) => type === "text" ? typeof text === "string" : true)
+  Schema.filter(({ errorText, state, text, type }) =>
+    type === "text" ? typeof text === "string" : state !== "output-error" || typeof (errorText ?? "") === "string"
+  )
 ) as Schema.Schema<MessagePart>
 
 const Body = Schema.Struct({
@@ -30,7 +33,8 @@ export type PageResult = { readonly output: unknown } | { readonly error: string
 
 /** The wish of a POST: to run the turn of a message, or to give the results of tools. */
 export type Wish =
-  | { readonly _tag: "run"; readonly message: string; readonly isAgain: boolean }
+  /** `content` is the text of the parts of the message, which differs when a user has edited it. */
+  | { readonly _tag: "run"; readonly message: string; readonly content: string; readonly isAgain: boolean }
   /** `results` by the ids of the page. */
   | { readonly _tag: "answer"; readonly executionId: string; readonly results: ReadonlyMap<string, PageResult> }
 
@@ -46,7 +50,9 @@ const resultOf = (part: MessagePart): ReadonlyArray<readonly [string, PageResult
   if (!type.startsWith("tool-") && type !== "dynamic-tool") return []
   if (typeof toolCallId !== "string" || providerExecuted === true) return []
   if (state === "output-available") return [[toolCallId, { output: output ?? null }]]
-  return state === "output-error" ? [[toolCallId, { error: String(errorText ?? "the tool failed") }]] : []
+  return state === "output-error"
+    ? [[toolCallId, { error: typeof errorText === "string" ? errorText : "the tool failed" }]]
+    : []
 }
 
 /** Reads a body; `undefined` if it is none of a page. */
@@ -56,7 +62,11 @@ export const askedOf = (body: unknown): Asked | undefined => {
   const { id: chat, messages, trigger } = decoded.right
   const last = messages.at(-1)
   const isAgain = trigger === "regenerate-message"
-  if (last?.role === "user") return { chat, messages, wish: { _tag: "run", message: last.id, isAgain } }
+  if (last?.role === "user") {
+    const parts = canonical(last.parts)
+    const content = stringifyJson(parts, digitsWithin(parts))
+    return { chat, messages, wish: { _tag: "run", message: last.id, content, isAgain } }
+  }
   if (last?.role !== "assistant" || isAgain) return undefined
   const results = new Map(last.parts.flatMap(resultOf))
   return { chat, messages, wish: { _tag: "answer", executionId: last.id, results } }

@@ -11,7 +11,6 @@ import type { ToolResult } from "@effect-noukai/sdk/Tools"
 import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
@@ -48,17 +47,27 @@ const newHolder: Effect.Effect<string> = Effect.map(
 type RunWish = Extract<Wish, { readonly _tag: "run" }>
 type AnswerWish = Extract<Wish, { readonly _tag: "answer" }>
 
-/** The number of the attempt in a turn of a message: 0, and one more each time that the page asks to run it again. */
-const attemptOf = (turn: string | undefined, message: string): number | undefined => {
-  const parts = Either.getOrUndefined(Either.try((): unknown => JSON.parse(turn ?? "")))
-  return Array.isArray(parts) && parts[0] === message && typeof parts[1] === "number" ? parts[1] : undefined
-}
+/** A turn: the id of its message, a hash of its content, and the name of the wish to run it again, if it is one. */
+const TurnText = Schema.parseJson(Schema.Tuple(Schema.String, Schema.String, Schema.String))
 
-/** The turn of a message. A message that is sent again is the same turn, unless the page asks to run it again. */
-const turnOf = ({ isAgain, message }: RunWish, before: Turn | undefined): string => {
-  const attempt = attemptOf(before?.turn, message)
-  return JSON.stringify([message, isAgain ? (attempt ?? 0) + 1 : attempt ?? 0])
-}
+const decodeTurn = Schema.decodeOption(TurnText)
+
+const hashOf = (text: string): Effect.Effect<string> =>
+  Effect.map(
+    Effect.promise(() => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))),
+    (hash) => uuidOf(new Uint8Array(hash), 5)
+  )
+
+/**
+ * The turn of a message. A message that is sent again is the same turn, unless its content is another one or the page asks
+ * to run it again.
+ */
+const turnOf = ({ content, isAgain, message }: RunWish, before: Turn | undefined): Effect.Effect<string> =>
+  Effect.gen(function*() {
+    const known = Option.filter(decodeTurn(before?.turn ?? ""), ([of]) => of === message)
+    const again = isAgain ? yield* newHolder : Option.match(known, { onNone: () => "", onSome: ([, , again]) => again })
+    return JSON.stringify([message, yield* hashOf(content), again])
+  })
 
 const isRefusedKey = ({ _tag }: { readonly _tag: string }): boolean =>
   _tag === "AuthenticationError" || _tag === "PermissionDeniedError" || _tag === "ReplayForbiddenError"
@@ -125,7 +134,7 @@ export class Chats<TE, TR> {
       const { flows } = yield* services
       const turns = yield* this.store
       const before = yield* this.latest(chat)
-      const turn = turnOf(wish, before)
+      const turn = yield* turnOf(wish, before)
       if (before?.turn === turn && !before.held) {
         const shown = yield* this.shown(chat, turn, false)
         if (shown !== undefined) return shown
