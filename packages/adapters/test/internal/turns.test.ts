@@ -2,7 +2,7 @@ import type { Turns } from "@effect-noukai/adapters/Page"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option, TestClock } from "effect"
 import { Outbox } from "../../src/internal/page/outbox.js"
-import { hold, keep, release, turnsInProcess } from "../../src/internal/page/turns.js"
+import { hold, keep, newest, release, turnsInProcess } from "../../src/internal/page/turns.js"
 
 const store = Effect.map(Effect.clock, (clock) => turnsInProcess(() => clock.unsafeCurrentTimeMillis()))
 
@@ -57,6 +57,68 @@ describe("the turns of a process", () => {
       const hanging = yield* Effect.fork(Effect.flip(hold(by({ ...turns, claim: () => new Promise(() => {}) }, "a"))))
       yield* TestClock.adjust("10 seconds")
       assert.include(String((yield* Fiber.join(hanging)).reason), "has not answered")
+    }))
+})
+
+/** A store that answers a claim of a turn when it is told to. */
+const lateStore = (turns: Turns) => {
+  const waiting: Array<() => void> = []
+  const late: Turns = {
+    latest: turns.latest,
+    claim: (claim) =>
+      claim.lease === 0
+        ? turns.claim(claim)
+        : new Promise((resolve) => waiting.push(() => resolve(turns.claim(claim))))
+  }
+  const answers = Effect.promise(async () => {
+    for (const answer of waiting.splice(0)) answer()
+    await new Promise((resolve) => setImmediate(resolve))
+  })
+  return { late, answers }
+}
+
+describe("a claim that is granted late", () => {
+  it.effect("is given back if nobody waits for it", () =>
+    Effect.gen(function*() {
+      const turns = yield* store
+      const { answers, late } = lateStore(turns)
+      const refused = yield* Effect.fork(Effect.flip(hold(by(late, "a"))))
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(refused)
+      yield* answers
+      assert.deepStrictEqual(turns.latest("c"), { turn: "1", held: false })
+      // a turn that ends while its lease is renewed
+      const keeping = yield* Effect.fork(keep(by(late, "b")))
+      yield* TestClock.adjust("20 seconds")
+      yield* Fiber.interrupt(keeping)
+      yield* release(by(late, "b"))
+      yield* answers
+      assert.deepStrictEqual(turns.latest("c"), { turn: "1", held: false })
+    }))
+
+  it.effect("is kept by a turn that goes on", () =>
+    Effect.gen(function*() {
+      const turns = yield* store
+      const { answers, late } = lateStore(turns)
+      yield* hold(by(turns, "a"))
+      yield* Effect.fork(keep(by(late, "a")))
+      yield* TestClock.adjust("30 seconds")
+      yield* answers
+      yield* TestClock.adjust("40 seconds")
+      assert.deepStrictEqual(turns.latest("c"), { turn: "1", held: true })
+    }))
+})
+
+describe("the newest turn of a chat", () => {
+  const from = (found: unknown) => newest({ latest: () => found as undefined, claim: () => true }, "c")
+
+  it.effect("may be a row of a database, or null", () =>
+    Effect.gen(function*() {
+      assert.isUndefined(yield* from(null))
+      assert.deepStrictEqual(yield* from({ turn: "1", held: 1, other: 2 }), { turn: "1", held: true })
+      for (const wrong of ["1", { turn: 1, held: true }, 5, []]) {
+        assert.include(String((yield* Effect.flip(from(wrong))).reason), "must return { turn, held }")
+      }
     }))
 })
 

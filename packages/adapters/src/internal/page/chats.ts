@@ -26,7 +26,7 @@ import { Outbox } from "./outbox.js"
 import type { Settings } from "./settings.js"
 import { driven, isForPage, type Outgoing, ran, resultsOf, started, Stopped, type Writer, written } from "./stream.js"
 import { declarationsOf, type PageTools, sorted } from "./tools.js"
-import { type HeldTurn, hold, keep, onStore, release, turnsInProcess } from "./turns.js"
+import { type HeldTurn, hold, keep, newest, release, turnsInProcess } from "./turns.js"
 
 export const refusal = (status: number, code: string, isRead?: boolean): Answer =>
   answer(status, codeText(code), isRead)
@@ -225,7 +225,7 @@ export class Chats<TE, TR> {
   }
 
   private latest(chat: string): Effect.Effect<Turn | undefined, Answer> {
-    return Effect.flatMap(this.store, (turns) => orUnavailable(onStore(() => turns.latest(chat))))
+    return Effect.flatMap(this.store, (turns) => orUnavailable(newest(turns, chat)))
   }
 
   /** Starts the program of a turn that this request holds. */

@@ -1,7 +1,9 @@
 /** The turns of chats: the store of one process, and the lease of a turn that is under way. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
-import type { Claim, Turns } from "../../Page.js"
+import * as Predicate from "effect/Predicate"
+import type { Claim, Turn, Turns } from "../../Page.js"
 import { promised, Thrown } from "../untrusted.js"
 
 interface Held {
@@ -47,9 +49,26 @@ export interface HeldTurn extends Omit<Claim, "lease"> {
   readonly turns: Turns
 }
 
+/** Claims a turn. A claim that the store grants when nobody waits for it any more is given back. */
+const claimed = (
+  { turns, ...turn }: HeldTurn,
+  abandoned: (exit: Exit.Exit<boolean, Thrown>) => boolean
+): Effect.Effect<boolean, Thrown> =>
+  Effect.suspend(() => {
+    let isAbandoned = false
+    const asked = async () => {
+      const isHeld = await turns.claim({ ...turn, lease })
+      if (isHeld && isAbandoned) await turns.claim({ ...turn, lease: 0 })
+      return isHeld
+    }
+    return Effect.onExit(onStore(asked), (exit) =>
+      Effect.sync(() => {
+        isAbandoned = abandoned(exit)
+      }))
+  })
+
 /** Holds a turn; `false` if another one is under way. */
-export const hold = ({ turns, ...turn }: HeldTurn): Effect.Effect<boolean, Thrown> =>
-  onStore(() => turns.claim({ ...turn, lease }))
+export const hold = (turn: HeldTurn): Effect.Effect<boolean, Thrown> => claimed(turn, Exit.isFailure)
 
 /** Lets go of a turn. If the store fails, the lease ends by itself. */
 export const release = ({ turns, ...turn }: HeldTurn): Effect.Effect<void> =>
@@ -59,6 +78,17 @@ export const release = ({ turns, ...turn }: HeldTurn): Effect.Effect<void> =>
 export const keep = (turn: HeldTurn): Effect.Effect<void> =>
   Effect.asVoid(Effect.repeat(
     // a store that fails may answer again before the lease ends
-    Effect.delay(Effect.orElseSucceed(hold(turn), () => true), lease / 3),
+    Effect.delay(Effect.orElseSucceed(claimed(turn, Exit.isInterrupted), () => true), lease / 3),
     { while: identity<boolean> }
   ))
+
+/** The newest turn of a chat, as a store of a user has it: a row that is absent may be `null`. */
+export const newest = (turns: Turns, chat: string): Effect.Effect<Turn | undefined, Thrown> =>
+  Effect.flatMap(onStore(() => turns.latest(chat)), (found: unknown) => {
+    if (found === undefined || found === null) return Effect.sync(() => undefined)
+    return Predicate.hasProperty(found, "turn") && typeof found.turn === "string"
+      ? Effect.succeed({ turn: found.turn, held: Predicate.hasProperty(found, "held") && Boolean(found.held) })
+      : Effect.fail(
+        new Thrown({ reason: "flowPage: `latest` of the store of turns must return { turn, held } or undefined" })
+      )
+  })
