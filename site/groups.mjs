@@ -19,7 +19,15 @@ const groups = {
     "Errors": ["NoukaiError", "ServerErrorCode"],
     "Record and replay": ["testing"],
     "Pages": ["react", "page", "relay"],
-    "Logs, Effect": ["LogEvent", "effect", "NoukaiPromise", "NoukaiTransport", "Wire", "Version"]
+    "Logs, Effect, other runtimes": [
+      "LogEvent",
+      "effect",
+      "NoukaiPromise",
+      "runtime",
+      "NoukaiTransport",
+      "Wire",
+      "Version"
+    ]
   },
   adapters: {
     "Servers": ["", "express", "nextjs", "web", "platform"],

@@ -79,6 +79,15 @@ export class Budget {
     this.budget = valueOrThrow(Effect.runSyncExit(SdkBudget.make(options)))
   }
 
+  /**
+   * Returns the budget of the SDK.
+   *
+   * @internal
+   */
+  static ledgerOf(budget: Budget): SdkBudget.Budget {
+    return budget.budget
+  }
+
   /** The current amounts. Sends nothing. */
   get state(): BudgetState {
     return Effect.runSync(SdkBudget.state(this.budget))

@@ -2,6 +2,7 @@
 import type * as Budget from "@effect-noukai/sdk/Budget"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
+import type * as Tracer from "effect/Tracer"
 import type { NoukaiTransport } from "../../NoukaiTransport.js"
 import { refusal } from "../options/reading.js"
 import { inBudgetsOfNow } from "../scope/budgets.js"
@@ -20,6 +21,12 @@ export interface Defaults {
   readonly replayEnabled?: Effect.Effect<boolean, unknown> | undefined
 }
 
+/** The tracer of calls, and the span above theirs. */
+export interface Spans {
+  readonly tracer: Tracer.Tracer
+  readonly parent: Tracer.AnySpan | undefined
+}
+
 /** Runs an effect in a scope. */
 export type InScope = <A, E>(effect: Effect.Effect<A, E, Services>) => Effect.Effect<A, E, Services>
 
@@ -33,6 +40,7 @@ export class Client implements NoukaiTransport {
     private readonly pinned?: {
       readonly scope: TraceScope.Scope | undefined
       readonly budgets: ReadonlyArray<Budget.Budget>
+      readonly spans?: Spans | undefined
     }
   ) {
     guardLiveRuns()
@@ -53,9 +61,9 @@ export class Client implements NoukaiTransport {
     throw refusal(`new ${object}`, "client", `is missing: call ${made} to make it`)
   }
 
-  /** Returns the same client with a fixed scope and fixed budgets for all calls. */
-  pin(scope: TraceScope.Scope | undefined, budgets: ReadonlyArray<Budget.Budget>): Client {
-    return new Client(this.lifetime, this.defaults, { scope, budgets })
+  /** Returns the same client with a fixed scope, fixed budgets and, if given, its own spans for all calls. */
+  pin(scope: TraceScope.Scope | undefined, budgets: ReadonlyArray<Budget.Budget>, spans?: Spans): Client {
+    return new Client(this.lifetime, this.defaults, { scope, budgets, spans })
   }
 
   /** Returns the signals that end a call: its own and the client's. */
@@ -71,7 +79,15 @@ export class Client implements NoukaiTransport {
     const inScope = this.inTraceScopeOfNow()
     const inBudgets = inBudgetsOfNow(this.pinned?.budgets)
     const reason = () => this.lifetime.abortReason(signals)
-    return (effect) => Effect.provideService(inBudgets(inScope(effect)), AbortReason, reason)
+    const inSpans = this.inSpans()
+    return (effect) => inSpans(Effect.provideService(inBudgets(inScope(effect)), AbortReason, reason))
+  }
+
+  private inSpans(): InScope {
+    const spans = this.pinned?.spans
+    if (spans === undefined) return (effect) => effect
+    const { parent, tracer } = spans
+    return (effect) => Effect.withTracer(parent === undefined ? effect : Effect.withParentSpan(effect, parent), tracer)
   }
 
   private inTraceScopeOfNow(): InScope {

@@ -65,7 +65,8 @@ export const liveServices = (
   return Layer.provide(servicesOver(replaced), NoukaiConfig.layer(sdkOptions(options, replaced === undefined)))
 }
 
-const servicesOver = (
+/** Returns the services over a `fetch`, or over the platform's transport. */
+export const servicesOver = (
   given: FetchInUse | undefined
 ): Layer.Layer<Services, AuthenticationError | InvalidRequestError, NoukaiConfig.NoukaiConfig> =>
   given === undefined

@@ -55,6 +55,9 @@ export const costOf = (cost: Sdk.RunCost): Trace.RunCost => {
   return { ...totalsOf(cost), executionId, status, isKnown }
 }
 
+/** Translates the summary of a run. */
+export const runOf = (run: Sdk.FlowRun): Trace.RunSummary => ({ ...partOf(run) }) as unknown as Trace.RunSummary
+
 export const traceOf = (trace: Sdk.Trace): Trace.Trace => {
   const parts = { flowRun: { ...partOf(trace.flowRun) }, steps: trace.steps.map(stepOf) }
   const fields: object = overReceived(trace.raw, parts)
