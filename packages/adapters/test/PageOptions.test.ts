@@ -42,6 +42,7 @@ const wrong: ReadonlyArray<readonly [more: object, field: string]> = [
   [{ input: "text" }, "input"],
   [{ version: "draft" }, "version"],
   [{ version: 1.5 }, "version"],
+  [{ version: 0 }, "version"],
   [{ steps: "all" }, "steps"],
   [{ onDisconnect: "go" }, "onDisconnect"],
   [{ resume: true }, "resume"],

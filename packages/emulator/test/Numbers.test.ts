@@ -71,6 +71,16 @@ describe("the numbers of accounts and flows", () => {
   })
 })
 
+describe("the duration of a step of a program", () => {
+  it.effect.each(wrongTimes)("is refused: %s", (duration) =>
+    Effect.gen(function*() {
+      const steps = [{ kind: "function", id: "a", run: () => null, duration }]
+      const flows = [{ ref: "a/b/c", steps, versions: { 1: { steps } } }]
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(layer(any({ flows })))))
+      assert.include(error.message, "flows[0].steps[0].duration")
+    }))
+})
+
 describe("the numbers of an emulator", () => {
   it.effect("are finite, in their range, and whole where they count", () =>
     Effect.gen(function*() {

@@ -273,6 +273,7 @@ export const verify = async (
   }
   const at = Number(timestamp) * 1000
   const age = now() - at
+  if (Number.isNaN(age)) throw new TypeError("verify: now must return a number of milliseconds")
   if (age > tolerance) {
     throw new WebhookError(
       "TOO_OLD",

@@ -148,6 +148,8 @@ describe("a delivery is refused", () => {
     assert.include((await refusal(deliver(payload, at(400)))).message, "400 seconds")
     for (const near of [-300, 0, 300]) assert.strictEqual((await deliver(payload, at(near))).executionId, "ex_1")
     assert.deepStrictEqual(await code(payload, at(-31), { tolerance: 30_000 }), ["TOO_OLD", 401])
+    const unknown = await deliver(payload, at(-301), { now: () => NaN }).catch((error: unknown) => error)
+    assert.include(String(unknown), "TypeError: verify: now must return")
     assert.deepStrictEqual(await code(payload, { ...at(0), "x-noukai-timestamp": "1" }), ["TIMESTAMP_DIFFERS", 401])
     // the age of a forged one is not told
     const forged = { "x-noukai-signature": sign(payload, "whsec_other", String(now / 1000 - 9000)) }

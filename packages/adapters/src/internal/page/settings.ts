@@ -94,7 +94,7 @@ export const settingsOf = (
 ): Either.Either<Settings, InvalidRequestError> =>
   Either.gen(function*() {
     const { maxCostUsd, turns, version } = given
-    if (version !== undefined && (!isVersion(version) || Object.is(version, "draft"))) {
+    if (version !== undefined && (!isVersion(version) || Object.is(version, "draft") || version === 0)) {
       return yield* refuse("version", "must be \"production\" or the number of a version")
     }
     if (maxCostUsd !== undefined && !isAmount(maxCostUsd)) {

@@ -83,9 +83,9 @@ export const findMistakes = (flows: ReadonlyArray<Flow>): ReadonlyArray<Mistake>
 
 const decode = readSchema(Schema.Struct({ flows: Schema.Array(FileFlow) }))
 
-/** An Effect duration in the form of a file. */
+/** An Effect duration in the form of a file. A number stays as it is: a duration of one that is negative or NaN is 0. */
 const inFile = (duration: unknown): unknown =>
-  typeof duration === "string"
+  typeof duration === "string" || typeof duration === "number"
     ? duration
     : Option.match(Duration.decodeUnknown(duration), { onNone: () => duration, onSome: Duration.toMillis })
 
