@@ -6,11 +6,12 @@
  *     adapters  effect, @effect/platform, sdk, promise; frameworks, as optional peers; node:async_hooks
  *     emulator  effect, @effect/platform, @effect/platform-node, sdk; Node's modules
  *     report    effect, sdk
+ *     mcp       effect, @modelcontextprotocol/server, the client as an optional peer, sdk, promise; Node's modules
  *     batch     effect, @effect/sql and drivers, engines as optional peers, sdk, report; promise in src/promise.ts; Node's modules
  *     eval      effect, @effect/sql, re2js, simple-statistics, yaml, sdk, report, batch; promise in src/promise.ts; Node's modules
  *     studio    effect, @effect/platform, @effect/platform-node, @effect/sql, sdk, report; batch, eval and emulator where their runs are shown;
  *               Node's modules
- *     cli       @effect/cli, @effect/platform-node, secretlint, sdk, report, batch, eval, emulator, studio; Node's modules
+ *     cli       @effect/cli, @effect/platform-node, secretlint, sdk, promise, report, batch, eval, emulator, studio, mcp; Node's modules
  *
  * Tests, `scratchpad/` and benchmarks import anything.
  */
@@ -42,6 +43,11 @@ const table = {
     packages: ["sdk", "promise", "report", "batch"],
     node: "*"
   },
+  mcp: {
+    npm: ["effect", "@modelcontextprotocol/server", ...optionalPeers("mcp")],
+    packages: ["sdk", "promise"],
+    node: "*"
+  },
   studio: {
     npm: [...effect, "@effect/platform-node", "@effect/sql"],
     packages: ["sdk", "report", "batch", "eval", "emulator"],
@@ -58,7 +64,7 @@ const table = {
       "string-width",
       "undici"
     ],
-    packages: ["sdk", "report", "batch", "eval", "emulator", "studio"],
+    packages: ["sdk", "promise", "report", "batch", "eval", "emulator", "studio", "mcp"],
     node: "*"
   }
 }

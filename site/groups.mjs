@@ -60,6 +60,11 @@ const groups = {
     "Verdicts and reports": ["EvalReport", "ReportFormat", "Baseline"],
     "Errors": ["EvalError"]
   },
+  mcp: {
+    "Flows as tools": ["", "McpServer", "McpConfig"],
+    "Tools in flows": ["client"],
+    "Errors": ["McpConfigError"]
+  },
   studio: {
     "Start it": ["", "Studio"],
     "Sources of runs": ["StudioSource", "EmulatorSource", "HostedSource", "LedgerSource", "RunList"],
