@@ -303,6 +303,18 @@ describe("a store of deliveries", () => {
     assert.include(lines[0], "the store of deliveries failed")
   })
 
+  it("that answers in another form leaves the delivery to the service", async () => {
+    for (const claim of [false, true, undefined, null, 0, "done"]) {
+      lines.length = 0
+      const store: Deliveries = { ...deliveries(), claim: () => claim as never }
+      const app = await served(
+        listenWeb(webWebhooks({ secrets: secret, deliveries: store, onEvent: () => assert.fail("an event") }), none)
+      )
+      assert.deepStrictEqual(await deliver(app, signed(body)), { status: 500, body: { detail: "NOT_HANDLED" } })
+      assert.include(lines[0], "claim must return")
+    }
+  })
+
   it("forgets the oldest of 100,000", () => {
     const { claim, handled } = deliveries()
     for (let n = 0; n <= 100_000; n++) {

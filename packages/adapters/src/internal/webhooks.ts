@@ -103,6 +103,10 @@ const handled = <E, R>(rules: Rules<E, R>, event: WebhookEvent): Effect.Effect<W
     const claim = id === undefined ? "claimed" : yield* promised(() => rules.deliveries.claim(id))
     if (claim === "working") return refusal(409, "DELIVERY_IN_PROGRESS")
     if (claim === "handled") return answer(200, { handled: false })
+    // a store of another form would handle each delivery again
+    if (claim !== "claimed") {
+      return yield* new Thrown({ reason: "claim must return \"claimed\", \"working\" or \"handled\"" })
+    }
     const work = yield* Effect.forkDaemon(worked(rules, event, id))
     const done = yield* Effect.timeoutOption(Fiber.join(work), workTime)
     if (Option.isNone(done)) yield* rules.report(`the handler of a webhook has not ended after ${workTime}`)
