@@ -63,6 +63,7 @@ const groups = {
   mcp: {
     "Flows as tools": ["", "McpServer", "McpConfig"],
     "Tools in flows": ["client"],
+    "The command": ["McpCommand"],
     "Errors": ["McpConfigError"]
   },
   studio: {

@@ -15,7 +15,7 @@ const fileOf = (entry: string): string => {
   return path!
 }
 
-it("of a run is nothing of batches, of the emulator, or of other commands", () => {
+it("of a run is nothing of batches, of the emulator, of MCP, or of other commands", () => {
   const seen = new Set<string>()
   const inputs: Array<string> = []
   const visit = (path: string) => {
@@ -31,7 +31,7 @@ it("of a run is nothing of batches, of the emulator, or of other commands", () =
   assert.include(inputs, "src/commands/run.ts")
   assert.deepStrictEqual(
     inputs.filter((input) =>
-      /^\.\.\/(batch|emulator|studio)\/|HttpServer|HttpApi|csv-parse|@effect\/sql|undici\/lib\/(mock|interceptor|cache)\/|commands\/(?!(commands|leaf|outcome|run)\.ts)/
+      /^\.\.\/(batch|emulator|studio|mcp|promise)\/|@modelcontextprotocol|HttpServer|HttpApi|csv-parse|@effect\/sql|undici\/lib\/(mock|interceptor|cache)\/|commands\/(?!(commands|leaf|outcome|run)\.ts)/
         .test(input)
     ),
     []

@@ -9,8 +9,7 @@ import {
   type CallToolResult,
   type McpRequestContext,
   McpServer,
-  type ServerContext,
-  type ToolAnnotations
+  type ServerContext
 } from "@modelcontextprotocol/server"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -50,6 +49,8 @@ export interface McpServerOptions {
  */
 export interface NoukaiMcpServer {
   (context: McpRequestContext): McpServer
+  /** The tools as an agent sees them. */
+  readonly tools: ReadonlyArray<{ readonly [field: string]: unknown }>
   /** Stops all runs, and the servers of their tools. Later calls are refused. */
   readonly close: () => Promise<void>
 }
@@ -77,11 +78,18 @@ const cancelled = (code: string, message: string): CallToolResult => ({
   _meta: { "xyz.noukai/code": code }
 })
 
-/** Each call is paid, so no two are one. */
-const annotationsOf = ({ config }: PreparedTool): ToolAnnotations => ({
-  openWorldHint: true,
-  idempotentHint: config.once !== undefined,
-  ...config.readOnly === undefined ? {} : { readOnlyHint: config.readOnly }
+/** The tool as an agent sees it. Each call is paid, so no two are one. */
+const toolOf = ({ config, inputSchema, name }: PreparedTool) => ({
+  name,
+  ...config.title === undefined ? {} : { title: config.title },
+  description: config.description,
+  inputSchema,
+  ...config.result === undefined ? {} : { outputSchema: config.result },
+  annotations: {
+    ...config.readOnly === undefined ? {} : { readOnlyHint: config.readOnly },
+    idempotentHint: config.once !== undefined,
+    openWorldHint: true
+  }
 })
 
 /**
@@ -159,16 +167,11 @@ export const mcpServer = (noukai: Noukai, config: McpConfig, options: McpServerO
     const caller = authInfo?.clientId ?? (requestInfo === undefined ? State.localCaller() : undefined)
     const server = new McpServer({ name: "noukai", version: VERSION }, { capabilities: { tools: {} } })
     for (const tool of tools) {
-      const { config: { description, title }, input, name, result } = tool
+      const { input, result } = tool
+      const { inputSchema: _, name, outputSchema: __, ...shown } = toolOf(tool)
       server.registerTool(
         name,
-        {
-          description,
-          inputSchema: input,
-          annotations: annotationsOf(tool),
-          ...title === undefined ? {} : { title },
-          ...result === undefined ? {} : { outputSchema: result }
-        },
+        { ...shown, inputSchema: input, ...result === undefined ? {} : { outputSchema: result } },
         (given, serverContext) => {
           const call = called(tool, caller, given, serverContext)
           calls.add(call)
@@ -183,5 +186,5 @@ export const mcpServer = (noukai: Noukai, config: McpConfig, options: McpServerO
     await Promise.allSettled(calls)
     await servers.close()
   }
-  return Object.assign(create, { close })
+  return Object.assign(create, { close, tools: tools.map(toolOf) })
 }

@@ -127,7 +127,7 @@ describe("a config", () => {
 
   it("of the guide is right", () => {
     assert.deepStrictEqual(
-      problemsOf(JSON.parse(readFileSync(new URL("examples/noukai.mcp.json", import.meta.url), "utf8"))),
+      problemsOf(JSON.parse(readFileSync(new URL("./examples/noukai.mcp.json", import.meta.url), "utf8"))),
       []
     )
   })

@@ -56,6 +56,7 @@ export const commands: Group = {
         result: () => import("./job/result.js")
       }
     },
+    mcp: () => import("./mcp.js"),
     reconcile: () => import("./reconcile.js"),
     run: () => import("./run.js"),
     runs: () => import("./runs.js"),

@@ -90,11 +90,11 @@ export const make = (path: string, limit: BigDecimal.BigDecimal): Budget => {
     Effect.try({
       try: () => {
         mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-        const days = readdirSync(dirname(path)).filter((name) => name.startsWith(`${basename(path)}-`)).sort()
-        // a run of yesterday may still end
-        for (const name of days.slice(0, -2)) {
-          if (name < basename(file)) rmSync(join(dirname(path), name), { force: true })
-        }
+        const before = readdirSync(dirname(path)).filter((name) =>
+          name.startsWith(`${basename(path)}-`) && name < basename(file)
+        ).sort()
+        // a run of the day before may still end
+        for (const name of before.slice(0, -1)) rmSync(join(dirname(path), name), { force: true })
       },
       catch: unusable(file)
     })

@@ -10,11 +10,15 @@ import * as Schema from "effect/Schema"
 import { McpConfig, type McpTool } from "../McpConfig.js"
 import { McpConfigError } from "../McpConfigError.js"
 
+type JsonObject = { readonly [name: string]: unknown }
+
 /** A tool as calls use it. */
 export interface PreparedTool {
   readonly name: string
   readonly config: typeof McpTool.Type
   readonly flow: Flow
+  /** The JSON Schema behind `input`. */
+  readonly inputSchema: JsonObject
   readonly input: StandardSchemaWithJSON
   readonly result: StandardSchemaWithJSON | undefined
   readonly maxCostUsd: BigDecimal.BigDecimal
@@ -25,8 +29,6 @@ export interface Prepared {
   readonly config: McpConfig
   readonly tools: ReadonlyArray<PreparedTool>
 }
-
-type JsonObject = { readonly [name: string]: unknown }
 
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value)
@@ -44,10 +46,11 @@ export const durationOf = (text: string): Duration.Duration => Duration.decode(t
 
 /** The arguments of a tool: the message beside the parameters. */
 const inputOf = ({ message = "required", parameters }: typeof McpTool.Type): JsonObject => {
-  const { properties, required, ...rest } = parameters ?? { type: "object", additionalProperties: false }
+  const { properties, required, ...rest } = parameters ?? { additionalProperties: false }
   const own = message === "none" ? {} : { message: { type: "string", description: "The message to the flow." } }
   return {
     ...rest,
+    type: "object",
     properties: { ...own, ...isObject(properties) ? properties : {} },
     required: [...message === "required" ? ["message"] : [], ...Array.isArray(required) ? required : []]
   }
@@ -112,9 +115,10 @@ export const prepare = (noukai: Noukai, given: unknown): Prepared => {
     const flow = attempt(`${path}.flow ${JSON.stringify(tool.flow)}`, () => noukai.flow(tool.flow))
     const result = schemaOf(`${path}.result`, tool.result)
     const parameters = tool.parameters === undefined || schemaOf(`${path}.parameters`, tool.parameters) !== undefined
-    const input = parameters ? attempt(`${path}.parameters`, () => fromJsonSchema(inputOf(tool))) : undefined
+    const inputSchema = inputOf(tool)
+    const input = parameters ? attempt(`${path}.parameters`, () => fromJsonSchema({ ...inputSchema })) : undefined
     if (flow === undefined || input === undefined) return []
-    return [{ name, config: tool, flow, input, result, maxCostUsd, timeout: durationOf(tool.timeout) }]
+    return [{ name, config: tool, flow, inputSchema, input, result, maxCostUsd, timeout: durationOf(tool.timeout) }]
   })
   if (problems.length > 0) throw new McpConfigError([...new Set(problems)])
   return { config, tools }
