@@ -57,16 +57,21 @@ describe("a page of a service with faults", () => {
     if (expected === "finish") assert.strictEqual(P.textOf(read), "You said: Hi")
   })
 
-  it("goes on with a run that broke off when the message is sent again, with a shared store", async () => {
-    const url = await P.web.start(pages, { flow: "acme/support/chat", turns: P.sharedTurns() })
-    const before = pages.runs()
-    const chat = randomUUID()
-    faulty("step", "ok", "cut:e2")
-    assert.strictEqual(code(await P.read(await P.post(url, chat, [P.user("m1", "Hi")]))), "UNAVAILABLE")
-    const read = await P.read(await P.post(url, chat, [P.user("m1", "Hi")]))
-    assert.strictEqual(P.textOf(read), "You said: Hi")
-    assert.strictEqual(pages.runs(), before + 1)
-  }, 30_000)
+  it.each(["shared", "own"])(
+    "goes on with a run that broke off when the message is sent again: %s store",
+    async (store) => {
+      const turns = store === "shared" ? P.sharedTurns() : undefined
+      const url = await P.web.start(pages, { flow: "acme/support/chat", turns })
+      const before = pages.runs()
+      const chat = randomUUID()
+      faulty("step", "ok", "cut:e2")
+      assert.strictEqual(code(await P.read(await P.post(url, chat, [P.user("m1", "Hi")]))), "UNAVAILABLE")
+      const read = await P.read(await P.post(url, chat, [P.user("m1", "Hi")]))
+      assert.strictEqual(P.textOf(read), "You said: Hi")
+      assert.strictEqual(pages.runs(), before + 1)
+    },
+    30_000
+  )
 
   it("follows a live trace over its cuts", async () => {
     const url = await P.web.start(pages, { flow: "acme/support/chat", resume: "latest" })

@@ -146,8 +146,9 @@ export class Chats<TE, TR> {
         version,
         maxCostUsd,
         tools: declarationsOf(this.tools),
-        // with a shared store no other process runs this turn, so that a run that broke off can go on
-        ...this.settings.turns !== undefined && { takeOver: true, silence: "5 seconds" as const }
+        // a store that knows the turn says that nobody runs it, so that a run that broke off can go on
+        ...(this.settings.turns !== undefined || before?.turn === turn) &&
+          { takeOver: true, silence: "5 seconds" as const }
       })
       const program = (writer: Writer) => driven(writer, this.tools, maxToolRounds, events)
       const outgoing = yield* Effect.uninterruptible(
