@@ -3,6 +3,7 @@
  *
  *     sdk       effect, @effect/platform; undici and Node's modules in its Node files only
  *     promise   effect, @effect/platform, sdk; OpenTelemetry, as an optional peer; React in src/react.ts; node:async_hooks
+ *     effect4   effect 4, promise
  *     adapters  effect, @effect/platform, sdk, promise; frameworks, as optional peers; node:async_hooks
  *     emulator  effect, @effect/platform, @effect/platform-node, sdk; Node's modules
  *     report    effect, sdk
@@ -30,6 +31,7 @@ const optionalPeers = (folder) =>
 const table = {
   sdk: { npm: effect, packages: [], node: [] },
   promise: { npm: [...effect, ...optionalPeers("promise")], packages: ["sdk"], node: ["async_hooks"] },
+  effect4: { npm: ["effect"], packages: ["promise"], node: [] },
   adapters: { npm: [...effect, ...optionalPeers("adapters")], packages: ["sdk", "promise"], node: ["async_hooks"] },
   emulator: { npm: [...effect, "@effect/platform-node"], packages: ["sdk"], node: "*" },
   report: { npm: ["effect"], packages: ["sdk"], node: [] },

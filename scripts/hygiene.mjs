@@ -14,7 +14,7 @@ const text = /\.([cm]?[jt]sx?|json|md|ya?ml|sh|txt)$|(^|\/)(LICENSE|\.npmrc|\.gi
 
 /** The documents whose sentences are checked; their programs are not. */
 const plain =
-  /^(?:README|docs\/wire|docs\/guides\/[\w-]+|packages\/(?:sdk|promise|adapters|emulator|cli|report|batch|eval|mcp|studio)\/(?:README|AGENTS))\.md$/
+  /^(?:README|docs\/wire|docs\/guides\/[\w-]+|packages\/(?:sdk|promise|effect4|adapters|emulator|cli|report|batch|eval|mcp|studio)\/(?:README|AGENTS))\.md$/
 
 /** The files whose comments are checked: the sources of every package. */
 const plainComments = /^packages\/\w+\/src\/.*\.ts$/

@@ -44,6 +44,10 @@ const reached = (() => {
 /** The box of every section that installs packages, with those that the section needs. */
 const installBox = (document, packages) => {
   const up = "../".repeat(document.split("/").length - 1)
+  const effect = packages === "effect4"
+    ? "Effect 4, which npm installs by default. The packages beside this one and the client with Promises are for Effect 3."
+    : "Effect 3: write `effect@^3`, because npm's `latest` is Effect 4. Programs with Promises need not install it.\n" +
+      `> A program [on Effect 4](${up}docs/guides/effect-4.md) uses \`@effect-noukai/effect4\`, or the client with Promises.`
   const command = packages === "cli"
     ? "npm run tarballs -- --global cli"
     : `npm run tarballs -- --into <your project> ${packages}`
@@ -52,15 +56,14 @@ const installBox = (document, packages) => {
 > \`${command}\` there. It builds the packages, which takes some minutes, and installs them with their
 > peers. Do this before the lines below, which then find the packages.
 >
-> **Effect** is Effect 3: write \`effect@^3\`, because npm's \`latest\` is Effect 4. Programs with Promises need not install it.
-> A program [on Effect 4](${up}docs/guides/effect-4.md) uses the client with Promises.
+> **Effect** is ${effect}
 >
 > **A key** belongs to one project of [Noukai](https://noukai.xyz), and begins with \`nk_\`. You create it there, and publish your flows there. Without
 > a key, use [the emulator](${up}packages/emulator/README.md).
 `
 }
 
-const box = /^<!-- install: ([a-z ]+) -->\n(?:\n?(?:>.*\n)+)?/gm
+const box = /^<!-- install: ([a-z0-9 ]+) -->\n(?:\n?(?:>.*\n)+)?/gm
 
 /** The document with the boxes in place, and what was wrong with it. */
 const renderBoxes = (document, text) => {

@@ -164,7 +164,9 @@ const install = async (item, packages, folder, peers = {}) => {
     check(installed === version, `${name} ${installed} was installed, not ${version}`)
   }
   const copies = await exec("npm", ["ls", "effect", "--all", "--parseable"], folder)
-  check(new Set(copies.trim().split("\n")).size === 1, `more than one copy of effect:\n${copies}`)
+  // the client for Effect 4 has the Effect of the Promise client below it
+  const expected = item.folder === "packages/effect4" ? 2 : 1
+  check(new Set(copies.trim().split("\n")).size === expected, `not ${expected} copies of effect:\n${copies}`)
 }
 
 /** Every public module as ESM and through `require`, as one instance; no internal module. */

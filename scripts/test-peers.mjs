@@ -19,7 +19,9 @@ const writeJson = (folder, path, value) => writeFileSync(join(folder, path), `${
 
 /** The peers that are not ours, each with the lowest versions of its range: one of every major. */
 const peers = new Map(
-  publishable().flatMap(({ manifest }) => Object.entries(manifest.peerDependencies ?? {}))
+  // the client for Effect 4 has an Effect of its own, whose lowest version test:packages installs
+  publishable().filter(({ folder }) => folder !== "packages/effect4")
+    .flatMap(({ manifest }) => Object.entries(manifest.peerDependencies ?? {}))
     .filter(([name]) => !name.startsWith("@effect-noukai/"))
     .map(([name, range]) => [name, range.match(/\d+\.\d+\.\d+/g)])
 )
@@ -53,7 +55,9 @@ if (untested.length > 0) throw new Error(`no package of that major is installed:
 /** The versions that npm gave `moved` in the lockfile of the copy. */
 const versions = (folder) => {
   const { packages } = readJson(folder, "package-lock.json")
-  const copies = Object.keys(packages).filter((path) => /(^|\/)node_modules\/effect$/.test(path))
+  const copies = Object.keys(packages).filter((path) =>
+    /(^|\/)node_modules\/effect$/.test(path) && !path.startsWith("packages/effect4/")
+  )
   if (copies.length !== 1) throw new Error(`more than one copy of effect: ${copies.join(", ")}`)
   return new Map(moved.map(({ alias, path }) => [alias, packages[path].version]))
 }

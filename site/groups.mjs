@@ -24,10 +24,18 @@ const groups = {
       "effect",
       "NoukaiPromise",
       "runtime",
+      "RuntimeModels",
       "NoukaiTransport",
       "Wire",
       "Version"
     ]
+  },
+  effect4: {
+    "Begin": ["", "Noukai", "NoukaiOptions", "NoukaiHttp"],
+    "Run flows": ["FlowService", "Flow", "Execution", "FlowEvent", "Tools", "Budget"],
+    "Jobs, runs, sessions": ["JobService", "RunService", "SessionService"],
+    "Record and replay": ["testing", "NoukaiRecord", "NoukaiReplay", "ReplayCassette", "TraceScope"],
+    "Errors": ["NoukaiError"]
   },
   adapters: {
     "Servers": ["", "express", "nextjs", "web", "platform"],

@@ -26,7 +26,7 @@ const reference = () => {
   }))
 }
 
-const packageNames = ["sdk", "promise", "adapters", "emulator", "report", "batch", "eval", "mcp", "studio", "cli"]
+const packageNames = ["sdk", "promise", "effect4", "adapters", "emulator", "report", "batch", "eval", "mcp", "studio", "cli"]
 
 const manuals = {
   text: "Manuals",

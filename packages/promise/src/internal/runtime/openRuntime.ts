@@ -13,7 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Redacted from "effect/Redacted"
-import type { Runtime, RuntimeOptions, RuntimeSettings, RuntimeSource } from "../../runtime.js"
+import type { Runtime, RuntimeOptions, RuntimeSettings, RuntimeSource } from "../../RuntimeModels.js"
 import { Client } from "../client/client.js"
 import { fetchInUse } from "../client/fetchInUse.js"
 import { Lifetime, type Services } from "../client/lifetime.js"
@@ -24,10 +24,7 @@ import { isRecord } from "../json.js"
 import { consoleLogger, logHook } from "../logging.js"
 import { refusal } from "../options/reading.js"
 import { runtimeError } from "./runtimeError.js"
-import { runtimeOver } from "./runtimeOver.js"
-
-/** The services of a runtime. Those of a live one are absent from a replay, and the other way round. */
-export type Opened = Services | ReplayCassette | NoukaiRecord.Recording
+import { type Opened, runtimeOver } from "./runtimeOver.js"
 
 const cassette = Layer.mergeAll(
   Layer.succeed(ReplayCassette, { verify: Effect.void }),
@@ -62,7 +59,7 @@ const servicesOf = (source: RuntimeSource, options: RuntimeOptions): Layer.Layer
     case "test": {
       const { answer } = source
       const answered = (slug: string, input: object) =>
-        // the error of the function is that of the call
+        // the call rejects with the error of the function
         Effect.tryPromise({ try: async () => await answer(slug, input), catch: (reason) => new Thrown({ reason }) })
       const fake = Sdk.layerTest(answered as (slug: string, input: object) => Effect.Effect<unknown>)
       return Layer.provideMerge(Layer.provideMerge(Sdk.layerOverHttp, fake), cassette)

@@ -1,7 +1,7 @@
 /** Plain errors: the fields of the SDK's errors, without its classes. */
 import { isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import { NoukaiError } from "../../NoukaiError.js"
-import type { RuntimeError } from "../../runtime.js"
+import type { RuntimeError } from "../../RuntimeModels.js"
 import { fieldOf } from "../json.js"
 
 const hidden = ["cursor", "state"] as const

@@ -3,7 +3,7 @@ import type { PausedState as SdkState } from "@effect-noukai/sdk/FlowCursor"
 import type * as Sdk from "@effect-noukai/sdk/NoukaiError"
 import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
-import type { RuntimeInput, RuntimeJobStatus } from "../../runtime.js"
+import type { RuntimeInput, RuntimeJobStatus } from "../../RuntimeModels.js"
 import type { PausedState } from "../../StoredRun.js"
 import type { Thrown } from "../errors/thrown.js"
 import { said } from "../json.js"
@@ -34,12 +34,12 @@ const hookOf = (onPause: RuntimeInput["onPause"]): Translated["onPause"] => {
 
 /** Returns an input for the SDK, whose fields are not checked. */
 export const sdkInput = <A>(input: RuntimeInput | undefined): A => {
-  const { heal, onPause, retry, schedule, tools, ...plain }: RuntimeInput = input ?? {}
+  const { heal, onPause, retry, schedule, toolHandler, tools, ...plain }: RuntimeInput = input ?? {}
   const translated: Translated = said<Translated>({
     heal: scheduleOf(heal, plainOf),
     retry: scheduleOf(retry, plainOf),
     schedule: scheduleOf(schedule, (status: RuntimeJobStatus) => status),
-    tools: toolsOf(tools, undefined),
+    tools: toolsOf(tools, toolHandler),
     onPause: hookOf(onPause)
   })
   return { ...plain, ...translated } as A

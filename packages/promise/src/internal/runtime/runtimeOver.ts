@@ -27,7 +27,7 @@ import type {
   RuntimeJob,
   RuntimeRun,
   RuntimeToolResult
-} from "../../runtime.js"
+} from "../../RuntimeModels.js"
 import type { Client } from "../client/client.js"
 import type { Services } from "../client/lifetime.js"
 import { withGate } from "../scope/replayGate.js"
@@ -35,11 +35,13 @@ import { EventIterator } from "../stream/eventIterator.js"
 import type { StreamToRead } from "../stream/streamReader.js"
 import type { ToolsInput } from "../tools/toolHandling.js"
 import { costOf, runOf, stepTraceOf, traceOf } from "../traces/traces.js"
-import type { Opened } from "./openRuntime.js"
 import { runtimeError } from "./runtimeError.js"
 import { type Hook, sdkInput } from "./runtimeInput.js"
 import { openScope, scopeOf } from "./runtimeScope.js"
 import { spansOf } from "./runtimeTracer.js"
+
+/** The services of a runtime, and the recordings that some sources have. */
+export type Opened = Services | ReplayCassette | NoukaiRecord.Recording
 
 type SdkRun = Execution.ExecuteResult | Execution.PausedResult
 

@@ -7,12 +7,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { Budget } from "../../Budget.js"
-import type { CallContext, OpenScope, ScopeHandle } from "../../runtime.js"
+import type { CallContext, OpenScope, ScopeHandle } from "../../RuntimeModels.js"
 
 /** Runs an effect of a scope. */
 type Run<R> = <A>(effect: Effect.Effect<A, unknown, R>, signal?: AbortSignal) => Promise<A>
 
-/** Returns the scope of the SDK of a handle, or that of the calling code. */
+/** Returns the SDK's scope for a handle, or the scope of the calling code. */
 export const scopeOf = (handle: ScopeHandle | undefined): TraceScope.Scope | undefined =>
   // handles are made here
   handle === undefined ? TraceScope.ambient() : handle as TraceScope.Scope

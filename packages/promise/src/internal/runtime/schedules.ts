@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleInterval from "effect/ScheduleInterval"
-import type { Delays } from "../../runtime.js"
+import type { Delays } from "../../RuntimeModels.js"
 
 /** Returns a schedule. Each use of it begins the delays again. `translate` makes the input of the function. */
 export const scheduleOf = <In, Out>(

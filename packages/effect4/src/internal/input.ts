@@ -1,0 +1,157 @@
+/** Translates inputs for the Promise client, which checks them. */
+import type { Delays, RuntimeError, RuntimeInput, RuntimeJobStatus } from "@effect-noukai/promise/runtime"
+import { defineTool } from "@effect-noukai/promise/TypedTool"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Pull from "effect/Pull"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Errors from "../NoukaiError.js"
+import { type Tool, type ToolCall, type ToolResult, TypeId } from "../Tools.js"
+import type { Code } from "./call.js"
+
+const durations = [
+  "connectTimeout",
+  "attemptTimeout",
+  "firstByteTimeout",
+  "idleTimeout",
+  "timeout",
+  "settle",
+  "silence",
+  "grace"
+] as const
+
+/** Returns fields with durations as milliseconds. A value that is not a duration stays, and is refused. */
+export const withMillis = <A extends object>(input: A): A => {
+  const fields: { [name: string]: unknown } = Object.fromEntries(Object.entries(input))
+  for (const name of durations) {
+    const value = fields[name]
+    if (value === undefined) continue
+    const duration = Duration.fromInput(value as Duration.Input)
+    if (Option.isSome(duration)) fields[name] = Duration.toMillis(duration.value)
+  }
+  return fields as A
+}
+
+/** Returns the delays of a schedule, which runs on the caller's clock and randomness. */
+const delaysOf = <In, Given, R>(
+  schedule: Schedule.Schedule<unknown, In> | undefined,
+  code: Code<R>,
+  translate: (given: Given) => In
+): Delays<Given> | undefined =>
+  schedule === undefined ? undefined : () => {
+    const begun = code.run(Schedule.toStep(schedule))
+    return async (given) => {
+      const step = await begun
+      const next = Effect.flatMap(
+        Effect.clockWith((clock) => clock.currentTimeMillis),
+        (now) =>
+          Pull.matchEffect(step(now, translate(given)), {
+            onSuccess: ([, delay]) => Effect.succeed(Duration.toMillis(delay)),
+            onFailure: Effect.failCause,
+            onDone: () => Effect.succeed(undefined)
+          })
+      )
+      return await code.run(next)
+    }
+  }
+
+const errorOf = (error: RuntimeError): Errors.NoukaiError =>
+  // the client retries its own errors alone
+  Errors.fromRejection(error)!
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error && error.message !== "" ? error.message : typeof error === "string" ? error : "the tool failed"
+
+type AnyTool = Tool<unknown, unknown>
+
+const jsonSchemaOf = (schema: Schema.Top): Record<string, unknown> => {
+  const { definitions, schema: root } = Schema.toJsonSchemaDocument(schema)
+  return Object.keys(definitions).length === 0 ? root : { ...root, $defs: definitions }
+}
+
+const defined = <R>({ description, handler, name, parameters }: AnyTool, report: boolean, code: Code<R>) =>
+  defineTool({
+    name,
+    description,
+    parameters: Schema.toStandardSchemaV1(parameters),
+    jsonSchema: jsonSchemaOf(parameters),
+    run: (args, { signal, toolCall }) => {
+      const call: ToolCall = { id: toolCall.id, name, arguments: toolCall.function.arguments }
+      const answer = Effect.suspend(() => handler(args as never, call)) as Effect.Effect<unknown, unknown, R>
+      return code.run(
+        report ? Effect.catch(answer, (error) => Effect.succeed({ error: messageOf(error) })) : answer,
+        signal
+      )
+    }
+  })
+
+const isTool = (tool: unknown): tool is AnyTool => typeof tool === "object" && tool !== null && TypeId in tool
+
+type ToolFields = Pick<RuntimeInput, "tools" | "toolHandler">
+
+/** Returns the options of tools for the Promise client. */
+const toolFields = <R>(tools: unknown, report: boolean, code: Code<R>): ToolFields => {
+  if (tools === undefined) return {}
+  if (isTool(tools) && "declarations" in tools) {
+    const set = tools as unknown as {
+      readonly tools: ReadonlyArray<AnyTool>
+      readonly declarations: ReadonlyArray<Record<string, unknown>>
+      readonly handler:
+        | ((calls: ReadonlyArray<ToolCall>) => Effect.Effect<ReadonlyArray<ToolResult>, unknown, R>)
+        | undefined
+    }
+    const { declarations, handler } = set
+    if (handler === undefined) return { tools: set.tools.map((tool) => defined(tool, report, code)) }
+    return {
+      tools: declarations,
+      toolHandler: async (calls, { signal }) => {
+        const plain = calls.map(({ function: { arguments: args, name }, id }) => ({ id, name, arguments: args }))
+        const answers = Effect.suspend(() => handler(plain))
+        const results = await code.run(
+          report
+            ? Effect.catch(
+              answers,
+              (error) =>
+                Effect.succeed(
+                  plain.map(({ id }): ToolResult => ({ toolCallId: id, content: { error: messageOf(error) } }))
+                )
+            )
+            : answers,
+          signal
+        )
+        return results.map(({ content, toolCallId }) => ({ tool_call_id: toolCallId, content }))
+      }
+    }
+  }
+  const given: ReadonlyArray<unknown> = Array.isArray(tools) ? tools : []
+  return given.length > 0 && given.every(isTool)
+    ? { tools: given.map((tool) => defined(tool, report, code)) }
+    : { tools: tools as ReadonlyArray<Record<string, unknown>> }
+}
+
+/** The fields that the Promise client has in another form. */
+interface Given {
+  readonly tools?: unknown
+  readonly onToolFailure?: "fail" | "report" | undefined
+  readonly retry?: Schedule.Schedule<unknown, Errors.NoukaiError> | undefined
+  readonly heal?: Schedule.Schedule<unknown, Errors.NoukaiError> | undefined
+  readonly schedule?: Schedule.Schedule<unknown, never> | undefined
+  readonly onPause?: ((state: never) => Effect.Effect<void, unknown, unknown>) | undefined
+}
+
+/** Returns an input for the Promise client. Its durations are milliseconds, and its code runs as code of the call. */
+export const inputOf = <R>(given: object, code: Code<R>): RuntimeInput => {
+  const { heal, onPause, retry, schedule, tools, ...plain }: Given = given
+  return {
+    ...withMillis(plain),
+    ...toolFields(tools, plain.onToolFailure === "report", code),
+    heal: delaysOf(heal, code, errorOf),
+    retry: delaysOf(retry, code, errorOf),
+    schedule: delaysOf(schedule, code, (status: RuntimeJobStatus) => status as never),
+    onPause: typeof onPause === "function"
+      ? (state) => code.run(Effect.suspend(() => onPause(state as never)) as Effect.Effect<void, unknown, R>)
+      : onPause
+  }
+}
