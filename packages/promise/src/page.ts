@@ -41,6 +41,8 @@ export type PageSchemaResult<A> =
  * - `BAD_RESPONSE`: the response is not from `flowPage`.
  * - `INVALID_RESULT`, `INVALID_INPUT`: the result of the run, or the input of a tool, does not fit its schema.
  * - `UNKNOWN_TOOL`: the run calls a tool that `tools` does not have.
+ * - `NOT_JSON`: an answer, or the `data` of `run`, holds a value that is not JSON, such as a `Map`, a promise or `NaN`. Nothing
+ *   was sent.
  *
  * @since 0.1.0
  * @category errors
@@ -257,6 +259,15 @@ const codeOf = (text: string): string => {
   }
 }
 
+/** Whether JSON keeps a value. It makes `{}` of a `Map` or a promise, and `null` of `NaN`. */
+const isJson = (value: unknown): boolean => {
+  if (typeof value === "number") return Number.isFinite(value)
+  if (typeof value !== "object" || value === null) return !["bigint", "function", "symbol"].includes(typeof value)
+  if ("toJSON" in value) return true
+  return (Array.isArray(value) || Object.prototype.toString.call(value) === "[object Object]") &&
+    Object.values(value).every(isJson)
+}
+
 const check = async <A>(schema: PageSchema<A>, value: unknown, code: string): Promise<A> => {
   const checked = await schema["~standard"].validate(value)
   if (checked.issues !== undefined) throw new PageError(code)
@@ -299,6 +310,10 @@ class Flow<R, T extends object> implements PageFlow<R, T> {
 
   readonly run = (message: string, data?: unknown): Promise<PageState<R, T>> => {
     if (this.#state.status === "running") return this.#rested()
+    if (!isJson(data)) {
+      this.#fail("NOT_JSON")
+      return this.#rested()
+    }
     const text = { type: "text", text: message }
     const parts = JSON.stringify(data === undefined ? [text] : [text, { type: "data-input", data }])
     const id = this.#unsure?.parts === parts ? this.#unsure.id : newId()
@@ -412,11 +427,15 @@ class Flow<R, T extends object> implements PageFlow<R, T> {
       if (failure !== undefined) throw failure
       await this.#settle(signal)
     } catch (error) {
-      if (signal.aborted) return
-      this.#open.clear()
-      const failed = error instanceof PageError ? error : new PageError("BAD_RESPONSE")
-      this.#become({ status: "failed", result: undefined, error: failed, calls: [] })
+      if (!signal.aborted) this.#fail(error instanceof PageError ? error : "BAD_RESPONSE")
     }
+  }
+
+  #fail(error: PageError | string): void {
+    this.#stop()
+    this.#open.clear()
+    const failed = typeof error === "string" ? new PageError(error) : error
+    this.#become({ status: "failed", result: undefined, error: failed, calls: [] })
   }
 
   /** Reads one stream. */
@@ -541,6 +560,7 @@ class Flow<R, T extends object> implements PageFlow<R, T> {
   }
 
   #give(toolCallId: string, answer: Answer): void {
+    if ("output" in answer && !isJson(answer.output)) return this.#fail("NOT_JSON")
     this.#answers.set(toolCallId, { type: `tool-${this.#open.get(toolCallId)?.name}`, toolCallId, ...answer })
     const calls = this.#state.calls.filter(({ id }) => id !== toolCallId)
     this.#become({ ...pending(calls.length > 0 ? "waiting" : "running"), calls })

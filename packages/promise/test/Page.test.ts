@@ -280,6 +280,41 @@ describe("the tools of a page", () => {
     ])
   })
 
+  it.each([
+    new Map([["a", 1]]),
+    { set: new Set() },
+    Promise.resolve(1),
+    [() => 1],
+    { at: NaN },
+    1n,
+    new Error("no")
+  ])("send no answer that JSON does not keep: %s", async (output) => {
+    const server = pageServer(streamOf(...pause(calls)), streamOf(...pause(calls)), streamOf(start(), ...rest))
+    const flow = createFlow({ url, id: "a", fetch: server.fetch })
+    const failed = async (state: Promise<ReturnType<PageFlow["state"]>>) => {
+      const { calls, error, status } = await state
+      assert.deepStrictEqual([status, error?.code, calls], ["failed", "NOT_JSON", []])
+    }
+    await failed(flow.run("hi", output))
+    assert.lengthOf(server.requests, 0)
+    await flow.run("hi")
+    await failed(flow.answer("c1", output))
+    assert.lengthOf(server.requests, 1)
+    // the same message shows the pause again
+    assert.strictEqual((await flow.run("hi")).status, "waiting")
+    await flow.answer("c1", { at: new Date(0), of: undefined })
+    assert.strictEqual((await flow.answer("c2", [1, "2", null])).status, "completed")
+    assert.strictEqual(server.requests[1]!.body.messages[0].id, server.requests[0]!.body.messages[0].id)
+  })
+
+  it("send none of a tool's own that JSON does not keep", async () => {
+    const server = pageServer(streamOf(...pause(calls)))
+    const tool = { parameters: z.object({}), answer: () => ({ found: new Map() }) }
+    const flow = createFlow({ url, id: "a", fetch: server.fetch, tools: { confirm: tool, where: tool } })
+    assert.strictEqual((await flow.run("hi")).error?.code, "NOT_JSON")
+    assert.lengthOf(server.requests, 1)
+  })
+
   it("take no input that does not fit, and no call that they do not know", async () => {
     const code = async (...call: readonly [string, unknown]) => {
       const server = pageServer(streamOf(...pause({ c1: call })))
