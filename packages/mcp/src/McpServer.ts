@@ -16,8 +16,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { join } from "node:path"
 import * as Budget from "./internal/budget.js"
-import { answer, type Shared } from "./internal/call.js"
-import { ToolFailure } from "./internal/failure.js"
+import { answer, failed, type Shared } from "./internal/call.js"
+import { failure } from "./internal/failure.js"
 import { budgetOf, durationOf, prepare, type PreparedTool } from "./internal/prepared.js"
 import * as Servers from "./internal/servers.js"
 import * as State from "./internal/state.js"
@@ -59,24 +59,12 @@ const budgetAt = (path: string | undefined, config: McpConfig): Budget.Budget =>
   const limit = budgetOf(config)
   if (limit === undefined) return Budget.none
   if (path !== undefined) return Budget.make(path, limit)
-  return {
-    reserve: (usd) =>
-      State.folder.pipe(
-        Effect.mapError((cause) =>
-          new ToolFailure({ code: "BUDGET_UNKNOWN", message: "there is no state folder; nothing was started", cause })
-        ),
-        Effect.flatMap((folder) =>
-          Budget.make(join(folder, `budget-${State.hashed(JSON.stringify(config))}`), limit).reserve(usd)
-        )
-      )
-  }
+  const place = Effect.mapBoth(State.folder, {
+    onFailure: (cause) => failure("BUDGET_UNKNOWN", "there is no state folder; nothing was started", { cause }),
+    onSuccess: (folder) => join(folder, `budget-${State.hashed(JSON.stringify(config))}`)
+  })
+  return { reserve: (usd) => Effect.flatMap(place, (path) => Budget.make(path, limit).reserve(usd)) }
 }
-
-const cancelled = (code: string, message: string): CallToolResult => ({
-  content: [{ type: "text", text: `${code}: ${message}` }],
-  isError: true,
-  _meta: { "xyz.noukai/code": code }
-})
 
 /** The tool as an agent sees it. Each call is paid, so no two are one. */
 const toolOf = ({ config, inputSchema, name }: PreparedTool) => ({
@@ -155,10 +143,10 @@ export const mcpServer = (noukai: Noukai, config: McpConfig, options: McpServerO
     const exit = await Effect.runPromiseExit(effect, { signal: AbortSignal.any([signal, closing.signal]) })
     if (Exit.isSuccess(exit)) return exit.value
     if (Cause.isInterruptedOnly(exit.cause)) {
-      return cancelled("CANCELLED", "the call was cancelled, and its run stopped")
+      return failed({ code: "CANCELLED", message: "the call was cancelled, and its run stopped" })
     }
     shared.log(`${tool.name}: ${Cause.pretty(exit.cause)}`)
-    return cancelled("INTERNAL", "the call failed; the log has the reason")
+    return failed({ code: "INTERNAL", message: "the call failed; the log has the reason" })
   }
 
   const create = (context: McpRequestContext): McpServer => {

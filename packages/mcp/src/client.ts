@@ -4,8 +4,39 @@
  * @since 0.1.0
  */
 import type { ToolCall, ToolHandler } from "@effect-noukai/promise"
-import type { CallToolResult, Client } from "@modelcontextprotocol/client"
 import { McpConfigError } from "./McpConfigError.js"
+
+/**
+ * A connected client of MCP: the `Client` of `@modelcontextprotocol/client`, or of another library with these methods.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface McpToolClient {
+  listTools(): Promise<{
+    readonly tools: ReadonlyArray<{
+      readonly name: string
+      readonly description?: string | undefined
+      readonly inputSchema: object
+    }>
+  }>
+  callTool(
+    call: { name: string; arguments: { [name: string]: unknown } },
+    options: { signal: AbortSignal }
+  ): Promise<McpToolResult>
+}
+
+/**
+ * The result of a tool.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface McpToolResult {
+  readonly content: ReadonlyArray<{ readonly type: string; readonly text?: unknown }>
+  readonly structuredContent?: unknown
+  readonly isError?: boolean | undefined
+}
 
 /**
  * The options of {@link mcpTools}.
@@ -35,8 +66,8 @@ const nameOf = (name: string): string => name.replace(/[^A-Za-z0-9_-]/g, "_").sl
 const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
 
 /** The result as a model reads it. A failure is told to the model, which can do without the tool. */
-const contentOf = ({ content, isError, structuredContent }: CallToolResult): unknown => {
-  const texts = content.flatMap((part) => part.type === "text" ? [part.text] : [])
+const contentOf = ({ content, isError, structuredContent }: McpToolResult): unknown => {
+  const texts = content.flatMap((part) => part.type === "text" ? [String(part.text)] : [])
   const value = structuredContent ?? (texts.length === content.length ? texts.join("\n") : content)
   return isError === true ? { error: value } : value
 }
@@ -47,19 +78,6 @@ const argumentsOf = ({ function: { arguments: text } }: ToolCall): { [name: stri
     throw new Error("the arguments must be an object")
   }
   return Object.fromEntries(Object.entries(value))
-}
-
-const refuseDoubles = (names: ReadonlyArray<readonly [own: string, name: string]>): void => {
-  for (const [index, [own, name]] of names.entries()) {
-    const other = names.slice(0, index).find(([before]) => before === own)
-    if (other !== undefined) {
-      throw new McpConfigError([
-        `the tools ${JSON.stringify(other[1])} and ${
-          JSON.stringify(name)
-        } would both be named ${own} for the flow: allow one of them`
-      ])
-    }
-  }
 }
 
 /**
@@ -87,22 +105,29 @@ const refuseDoubles = (names: ReadonlyArray<readonly [own: string, name: string]
  * @since 0.1.0
  * @category constructors
  */
-export const mcpTools = async (client: Client, { allow }: McpToolsOptions): Promise<McpTools> => {
+export const mcpTools = async (client: McpToolClient, { allow }: McpToolsOptions): Promise<McpTools> => {
   if (!Array.isArray(allow) || allow.length === 0 || allow.some((name) => typeof name !== "string")) {
     throw new McpConfigError(["allow must be a list of tools with at least one: it has no default"])
   }
   const { tools: offered } = await client.listTools()
-  const chosen = [...new Set(allow)].map((name) => {
+  const names = new Map<string, string>()
+  const tools = [...new Set(allow)].map((name) => {
     const tool = offered.find((one) => one.name === name)
+    const own = nameOf(name)
+    const other = names.get(own)
     if (tool === undefined) {
-      throw new McpConfigError([
-        `the server has no tool ${JSON.stringify(name)}; it has ${offered.map((one) => one.name).join(", ")}`
-      ])
+      const all = offered.map((one) => one.name).join(", ")
+      throw new McpConfigError([`the server has no tool ${JSON.stringify(name)}; it has ${all}`])
     }
-    return [nameOf(name), tool] as const
+    if (other !== undefined) {
+      const both = `${JSON.stringify(other)} and ${JSON.stringify(name)}`
+      throw new McpConfigError([`the tools ${both} would both be named ${own} for the flow: allow one of them`])
+    }
+    names.set(own, name)
+    const { description, inputSchema } = tool
+    const described = description === undefined ? {} : { description }
+    return { type: "function", function: { name: own, ...described, parameters: inputSchema } }
   })
-  refuseDoubles(chosen.map(([own, { name }]) => [own, name]))
-  const names = new Map(chosen.map(([own, { name }]) => [own, name]))
 
   const answered = async (call: ToolCall, signal: AbortSignal): Promise<unknown> => {
     const name = names.get(call.function.name)
@@ -115,10 +140,7 @@ export const mcpTools = async (client: Client, { allow }: McpToolsOptions): Prom
     }
   }
   return {
-    tools: chosen.map(([own, { description, inputSchema }]) => ({
-      type: "function",
-      function: { name: own, ...description === undefined ? {} : { description }, parameters: inputSchema }
-    })),
+    tools,
     toolHandler: (calls, { signal }) =>
       Promise.all(calls.map(async (call) => ({ tool_call_id: call.id, content: await answered(call, signal) })))
   }

@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 import { randomUUID } from "node:crypto"
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
-import { ToolFailure } from "./failure.js"
+import { failure, type ToolFailure } from "./failure.js"
 
 /** A day in UTC, such as `2026-06-07`. */
 export const today: Effect.Effect<string> = Effect.map(
@@ -67,12 +67,7 @@ const folded = (lines: ReadonlyArray<Line>) => {
 }
 
 const unusable = (file: string) => (cause: unknown) =>
-  new ToolFailure({
-    code: "BUDGET_UNKNOWN",
-    message: `the budget of the day cannot be read or written, so nothing was started: ${
-      basename(file)
-    }; the log has the reason`,
-    isFree: true,
+  failure("BUDGET_UNKNOWN", `${basename(file)} cannot be used, so nothing was started; the log has the reason`, {
     cause
   })
 
@@ -106,13 +101,9 @@ export const make = (path: string, limit: BigDecimal.BigDecimal): Budget => {
       const { has, spent } = folded(yield* append(file, { reserve: id, usd, limit }))
       if (!has(id)) {
         const left = BigDecimal.max(BigDecimal.subtract(limit, spent), zero)
-        return yield* new ToolFailure({
-          code: "BUDGET_EXCEEDED",
-          message: `the run may cost ${BigDecimal.format(usd)} US dollars, and ${BigDecimal.format(left)} of ${
-            BigDecimal.format(limit)
-          } are left of the budget of this day (UTC); nothing was started`,
-          isFree: true
-        })
+        const [may, rest, all] = [usd, left, limit].map(BigDecimal.format)
+        const why = `the run may cost ${may} US dollars, and ${rest} of ${all} are left of the budget of this day (UTC)`
+        return yield* failure("BUDGET_EXCEEDED", `${why}; nothing was started`)
       }
       return (cost) => Effect.asVoid(append(file, { settle: id, ...cost }))
     })

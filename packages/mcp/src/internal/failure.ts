@@ -14,6 +14,12 @@ export class ToolFailure extends Data.TaggedError("ToolFailure")<{
   readonly cause?: unknown
 }> {}
 
+export const failure = (
+  code: string,
+  message: string,
+  more: { readonly executionId?: string | undefined; readonly cause?: unknown } = {}
+): ToolFailure => new ToolFailure({ code, message, ...more })
+
 /** The names of errors that come before a run, or in place of one. */
 const free = new Set([
   "AuthenticationError",

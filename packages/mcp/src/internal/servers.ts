@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import type { McpTools } from "../client.js"
 import type { McpConfig } from "../McpConfig.js"
 import { McpConfigError } from "../McpConfigError.js"
-import { ToolFailure } from "./failure.js"
+import { failure, type ToolFailure } from "./failure.js"
 
 interface Connected extends McpTools {
   readonly client: Client
@@ -39,11 +39,9 @@ const joined = (all: ReadonlyArray<readonly [server: string, tools: McpTools]>):
   return {
     tools: all.flatMap(([, { tools }]) => tools),
     toolHandler: async (calls, context) => {
-      const answers = await Promise.all(calls.map(async (call) => {
-        const [, tools] = owners.get(call.function.name) ?? all[0]!
-        return await tools.toolHandler([call], context)
-      }))
-      return answers.flat()
+      const toolsOf = (name: string) => (owners.get(name) ?? all[0]!)[1]
+      const answers = calls.map((call) => toolsOf(call.function.name).toolHandler([call], context))
+      return (await Promise.all(answers)).flat()
     }
   }
 }
@@ -88,12 +86,11 @@ export const make = (servers: NonNullable<McpConfig["servers"]>): Servers => {
       Effect.tryPromise({
         try: async () => joined(await Promise.all(names.map(async (name) => [name, await connected(name)] as const))),
         catch: (cause) =>
-          new ToolFailure({
-            code: "TOOLS_UNAVAILABLE",
-            message: `a server of the flow's tools cannot be used (${names.join(", ")}); nothing was started`,
-            isFree: true,
-            cause
-          })
+          failure(
+            "TOOLS_UNAVAILABLE",
+            `a server of the flow's tools cannot be used (${names.join(", ")}); nothing was started`,
+            { cause }
+          )
       }),
     close: async () => {
       const open = await Promise.allSettled(connections.values())

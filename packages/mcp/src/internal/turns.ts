@@ -1,7 +1,7 @@
 /** The turns of runs: some at a time, the others wait in order. */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { ToolFailure } from "./failure.js"
+import { failure, type ToolFailure } from "./failure.js"
 
 /** Runs an effect when its turn has come. */
 export interface Turns {
@@ -11,11 +11,8 @@ export interface Turns {
 /** A call that has waited for `wait` fails, and has begun nothing. */
 export const make = (concurrency: number, wait: Duration.Duration): Turns => {
   const places = Effect.unsafeMakeSemaphore(concurrency)
-  const busy = new ToolFailure({
-    code: "BUSY",
-    message: `${concurrency === 1 ? "another run is" : `${concurrency} other runs are`} in progress; nothing was ` +
-      "started, so call again later"
-  })
+  const others = concurrency === 1 ? "another run is" : `${concurrency} other runs are`
+  const busy = failure("BUSY", `${others} in progress; nothing was started, so call again later`)
   return {
     take: (effect) =>
       Effect.suspend(() => {
