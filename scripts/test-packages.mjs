@@ -146,15 +146,20 @@ const install = async (item, packages, folder, peers = {}) => {
   }
   visit(item)
   mkdirSync(folder)
+  // the client for Effect 4 brings the packages that have Effect 3 as a peer
+  const isOn4 = item.folder === "packages/effect4"
+  const files = (all) => Object.fromEntries(all.map((other) => [other.name, `file:${other.tarball}`]))
+  const below = [...closure].filter((other) => other !== item)
   const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
   const manifest = {
     name: "consumer",
     private: true,
     type: "module",
     dependencies: {
-      ...Object.fromEntries([...closure].map((other) => [other.name, `file:${other.tarball}`])),
+      ...files(isOn4 ? [item] : [...closure]),
       ...peers
     },
+    ...(isOn4 ? { overrides: files(below), pnpm: { overrides: files(below) } } : undefined),
     devDependencies: { "@types/node": devDependencies["@types/node"] }
   }
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, null, 2))
@@ -165,7 +170,7 @@ const install = async (item, packages, folder, peers = {}) => {
   }
   const copies = await exec("npm", ["ls", "effect", "--all", "--parseable"], folder)
   // the client for Effect 4 has the Effect of the Promise client below it
-  const expected = item.folder === "packages/effect4" ? 2 : 1
+  const expected = isOn4 ? 2 : 1
   check(new Set(copies.trim().split("\n")).size === expected, `not ${expected} copies of effect:\n${copies}`)
 }
 
@@ -456,6 +461,18 @@ const besideEffect4 = async (item, packages, folder) => {
   await node(["service.mjs"], folder)
 }
 
+/** The client for Effect 4 as pnpm installs it, beside the newest Effect 4. */
+const withPnpm = async (item, installed, folder) => {
+  mkdirSync(folder)
+  for (const name of ["package.json", "program.mjs"]) cpSync(join(installed, name), join(folder, name))
+  const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"))
+  manifest.dependencies.effect = "^4.1.0"
+  writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, null, 2))
+  await exec("npx", ["--yes", "pnpm@10", "install", "--ignore-scripts", "--prefer-offline"], folder)
+  check(existsSync(join(folder, "node_modules/.pnpm")), "pnpm installed nothing")
+  await node(["program.mjs"], folder)
+}
+
 /** The Promise client and the emulator in a project whose tests run in Jest, with the settings of the guide to runtimes. */
 const underJest = async (packages, folder) => {
   mkdirSync(folder)
@@ -579,6 +596,9 @@ try {
     if (item.name === "@effect-noukai/promise") {
       await timed(`${item.name}: beside Effect 4`, () => besideEffect4(item, packages, `${folder}-effect4`))
       await timed(`${item.name}: under Jest`, () => underJest(packages, `${folder}-jest`))
+    }
+    if (item.folder === "packages/effect4") {
+      await timed(`${item.name}: pnpm, newest Effect 4`, () => withPnpm(item, folder, `${folder}-pnpm`))
     }
     const peers = lowestPeers(item)
     if (Object.keys(peers).length === 0) continue

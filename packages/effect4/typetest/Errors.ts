@@ -1,14 +1,19 @@
 /** The errors have the tags of the SDK's, and the signatures name exact unions. */
-import type { FlowService, JobService, Noukai, NoukaiHttp, NoukaiLive, SessionService } from "@effect-noukai/effect4"
 import {
   type CallError,
   Flow,
+  type FlowService,
   type InvalidRequestError,
+  type JobService,
+  type Noukai,
   type NoukaiError,
+  type NoukaiHttp,
+  type NoukaiLive,
   type OnceError,
   type ReplayOpenError,
   type ReplayScopeError,
   type SessionError,
+  type SessionService,
   type ToolCallLimitError,
   Tools,
   TraceScope
