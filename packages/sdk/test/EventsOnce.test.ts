@@ -3,6 +3,7 @@ import { Emulator, type EmulatorOptions, type Flow as EmulatedFlow } from "@effe
 import {
   type EventsOnceInput,
   FlowService,
+  JobService,
   Noukai,
   NoukaiRecord,
   NoukaiReplay,
@@ -42,7 +43,12 @@ const asking: EmulatedFlow = {
   versions: { 1: { steps: askingSteps } }
 }
 
-const setup = (options: EmulatorOptions = {}) => emulated({ flows: [...flows, three, asking], ...options })
+const late: EmulatedFlow = {
+  ref: "acme/test/late",
+  steps: [{ kind: "template", id: "a", output: 1, duration: "2 seconds" }]
+}
+
+const setup = (options: EmulatorOptions = {}) => emulated({ flows: [...flows, three, asking, late], ...options })
 
 const eventsOnce = (key: string, flow = ref, input: EventsOnceInput = {}) =>
   Stream.unwrap(Effect.map(FlowService, (service) => service.eventsOnce(key, flow, { message: "hi", ...input })))
@@ -300,6 +306,40 @@ describe("eventsOnce", () => {
       assert.strictEqual(error._tag, "RunInProgressError")
       const { requests } = yield* ledger
       assert.deepStrictEqual(requests.filter(({ target }) => target.endsWith("/step")), [])
+    }).pipe(Effect.provide(setup())))
+
+  it.scopedLive("a failure of another operation of the key is not its own", () =>
+    Effect.gen(function*() {
+      const { submitOnce } = yield* JobService
+      const beside = <A, E extends { readonly _tag: string }, R>(
+        leader: Effect.Effect<unknown, E, R>,
+        follower: Effect.Effect<A, E, R>
+      ) =>
+        Effect.gen(function*() {
+          const leading = yield* Effect.fork(Effect.flip(leader))
+          yield* Effect.yieldNow()
+          const followed = yield* follower
+          return [(yield* Fiber.join(leading))._tag, followed] as const
+        })
+      // a job that runs: its result is not there yet, and its events are
+      yield* submitOnce("job", late.ref, { message: "hi" })
+      const [running, ofJob] = yield* beside(executeOnce("job", late.ref), all("job", late.ref))
+      assert.strictEqual(running, "RunInProgressError")
+      assert.strictEqual(ofJob.at(-1)?.type, "flow_completed")
+      // a run that failed: its error is an event
+      yield* Effect.flip(executeOnce("failed", "acme/test/failing"))
+      const [failed, ofFailed] = yield* beside(
+        executeOnce("failed", "acme/test/failing"),
+        all("failed", "acme/test/failing")
+      )
+      assert.strictEqual(failed, "FlowExecutionError")
+      assert.strictEqual(ofFailed.at(-1)?.type, "step_error")
+      // a run that is not a job
+      yield* executeOnce("run", ref)
+      const [refused, found] = yield* beside(submitOnce("run", ref, { message: "hi" }), executeOnce("run", ref))
+      assert.strictEqual(refused, "InvalidRequestError")
+      assert.deepInclude(found, { reused: true, result: { step: "c" } })
+      assert.lengthOf(yield* runs, 3)
     }).pipe(Effect.provide(setup())))
 
   it.scopedLive("an executeOnce of the process waits for the run that it has begun only with takeOver", () =>

@@ -159,14 +159,16 @@ const follow = <Q extends KeyedRun.KeyRequest, A extends AnyRun>(
     const { client, ends, operation, request } = call
     const again = (sent: Errors.Sent) => run(call, further(sentBefore, sent))
     if (isOfItsOwn(exit, now < ends)) return again(sent)
+    const isOther = leader.operation !== operation.name
     // the leader may not take it over
-    if (request.takeOver === true && endedWith(exit, isRunInProgress)) return again("unknown")
-    if (Exit.isFailure(exit)) return Effect.failCause(exit.cause)
+    if ((isOther || request.takeOver === true) && endedWith(exit, isRunInProgress)) return again("unknown")
+    // the failure of another operation may be of that one alone
+    if (Exit.isFailure(exit)) return isOther ? again(sent) : Effect.failCause(exit.cause)
     const outcome = exit.value
     const { response: { executionId }, reused, sessionId } = outcome
     // what was found may have failed
     if (reused && request.rerunFailed && !leader.rerunFailed) return again("no")
-    if (leader.operation !== operation.name) {
+    if (isOther) {
       // it is looked up, and may not be listed yet
       if (sessionId !== undefined) KeyedRun.remember(client.seen, sessionId, executionId)
       return again(reused ? "no" : "unknown")
