@@ -104,8 +104,8 @@ export interface TraceLayout extends Totals {
   /** All bars, each loop followed by its iterations. */
   readonly bars: ReadonlyArray<Bar>
   /**
-   * The row to show first: the first failure that no later attempt mended, an iteration before its loop. Otherwise the
-   * first failure, otherwise the longest step that is not a loop. Absent without steps.
+   * The row to show first: the last attempt at the first step whose failure no later attempt mended, an iteration
+   * before its loop. Otherwise the last step that is not a loop. Absent without steps.
    */
   readonly focus?: number
 }
@@ -255,15 +255,12 @@ const focusOf = (rows: ReadonlyArray<Row>): number | undefined => {
   }
   const lasts = (bar: Bar) => isFailed(bar) && !((completed.get(placeOf(bar.step)) ?? 0) > bar.step.attempt)
   const places = rows.map((row, index) => ({ row, index, isLoop: row.bars[0].isLoop }))
-  const failed = places.filter(({ row }) => row.failed > 0)
-  const lasting = failed.filter(({ row }) => row.bars.some(lasts))
+  const lasting = places.filter(({ row }) => row.bars.some(lasts))
   // a loop fails because of an iteration
-  const [shown] = [...lasting.filter(({ isLoop }) => !isLoop), ...lasting, ...failed]
-  if (shown !== undefined) return shown.index
-  const [longest] = places.sort((one, other) =>
-    Number(one.isLoop) - Number(other.isLoop) || other.row.durationMs - one.row.durationMs
-  )
-  return longest?.index
+  const [first] = [...lasting.filter(({ isLoop }) => !isLoop), ...lasting]
+  if (first === undefined) return (places.findLast(({ isLoop }) => !isLoop) ?? places.at(-1))?.index
+  const place = placeOf(first.row.bars[0].step)
+  return lasting.findLast(({ row }) => placeOf(row.bars[0].step) === place)?.index
 }
 
 const reasonOf = (errorContext: unknown): string => {

@@ -89,11 +89,11 @@ describe("a run that goes on", () => {
 })
 
 describe("a run", () => {
-  it.scopedLive("opens at its first failure, otherwise at its longest step", () =>
+  it.scopedLive("opens at its last failed attempt, otherwise at its last step", () =>
     Effect.gen(function*() {
       const { run } = yield* start(...Stories.all)
       const failed = yield* run(address(Stories.failed))
-      assert.strictEqual(failed.bars[failed.focus!]!.label, "grade")
+      assert.strictEqual(failed.bars[failed.focus!]!.label, "grade attempt 2")
       assert.deepStrictEqual(
         failed.bars.map(({ attempt, failure, kind, stepId }) => [stepId, attempt, kind, failure]),
         [
@@ -103,7 +103,7 @@ describe("a run", () => {
         ]
       )
       const completed = yield* run(address(Stories.completed))
-      assert.strictEqual(completed.bars[completed.focus!]!.label, "grade")
+      assert.strictEqual(completed.bars[completed.focus!]!.label, "write")
       assert.deepStrictEqual(completed.steps.map(({ busyMs, costUsd, stepId }) => [stepId, busyMs, costUsd]), [
         ["read", 400, "0.00015"],
         ["grade", 1_200, "0.003"],
@@ -136,7 +136,7 @@ describe("a run", () => {
           ]
         }
       )
-      for (const [id, label] of [["mended", "b"], ["all-mended", "a"], ["loop", "l [1]"]] as const) {
+      for (const [id, label] of [["mended", "b"], ["all-mended", "a attempt 2"], ["loop", "l [1]"]] as const) {
         const { bars, focus } = yield* run({ ...address({ id }) })
         assert.strictEqual(bars[focus!]!.label, label)
       }

@@ -413,7 +413,7 @@ const Outputs = ({ change, draft: { outputs }, problemOf, steps }: Part & { read
       <legend>Outputs for later steps</legend>
       <p className="muted">
         {steps.length === 0 && outputs.length === 0
-          ? "No step of this flow is known to have a later one."
+          ? "This needs a run with two steps at least: there is no later step that could see an output."
           : "Later steps see the output that you write here. The step itself still runs, and is paid for."}
       </p>
       {outputs.map((output, nth) => (

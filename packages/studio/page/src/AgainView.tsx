@@ -204,8 +204,8 @@ const Start = ({ costs, form, input, onTry, problems, start }: {
             : problems > 0
             ? `${plural(problems, "field")} to mend`
             : costs === undefined
-            ? "It pays for all of its steps. The cost is not known."
-            : `It pays for all of its steps: ${exactCost(costs.median)} in the median of ${plural(costs.runs, "run")}.`}
+            ? "You pay for this run. No earlier run tells how much."
+            : `You pay for this run: about ${exactCost(costs.median)}, the median of ${plural(costs.runs, "run")}.`}
         </small>
       </div>
     </div>

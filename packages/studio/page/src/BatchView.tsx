@@ -1,7 +1,7 @@
 /** A batch: how far it is, where it failed, and its rows. */
 import { type CSSProperties, type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import type { BatchDetail, BatchRow, BatchRowDetail, ErrorGroup } from "./api.js"
-import { costText, count, exactCost, instant, millis, moment, oneLine, percent, plural, rate, shortCost, shortId, tick } from "./format.js"
+import { cost, costText, count, exactCost, instant, millis, moment, oneLine, percent, plural, rate, shortId, tick } from "./format.js"
 import { Histogram } from "./Histogram.js"
 import { useKeys } from "./keys.js"
 import { Away, Breakdown, type BreakdownPart, Choice, Command, ListFailure, Pager, PayloadPart, Stale, Table, TextField, useRows } from "./ledgerParts.js"
@@ -511,7 +511,7 @@ const BatchView = ({ route }: { readonly route: BatchRoute }): ReactNode => {
           title="Cost per row"
           data={data.costs}
           isCounting={isCounting}
-          text={(usd) => shortCost(usd)}
+          text={cost}
           none={data.settled === 0 || isCounting ? noRow : "The ledger knows no costs."}
         />
         {data.commands.length > 0 && (

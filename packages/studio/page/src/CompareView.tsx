@@ -263,7 +263,7 @@ const StepPanel = ({ at, pair, step }: {
     <div className="case-body">
       <p className="step-links">{link("before")}{link("after")}</p>
       <dl className="facts">
-        {fact("Place", before?.place, after?.place)}
+        {fact("Position in the run", before?.place, after?.place)}
         {fact("Status", before?.status, after?.status)}
         {fact("Model", before?.modelUsed, after?.modelUsed)}
       </dl>

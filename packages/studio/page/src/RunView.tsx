@@ -3,7 +3,8 @@ import { type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import { addressOf, type RunDetail, type Snippets } from "./api.js"
 import { costText, count, exactCost, instant, millis, moment, oneLine, percent, plural, shortId } from "./format.js"
 import { useClock, useKeys } from "./keys.js"
-import { Button, Fact, Failure, Icon, Link, Main, Notes, RunStatus, Text, Unknown, Wait } from "./parts.js"
+import { Button, Fact, Failure, Icon, Link, Main, Menu, Notes, RunStatus, Text, Unknown, Wait } from "./parts.js"
+import { Panes } from "./Panes.js"
 import { againRoute, compareRoute, hrefOf, keepRoute, type RunRoute, runsRoute, sessionRoute } from "./route.js"
 import { StepPanel } from "./StepPanel.js"
 import { StoppedRun } from "./StoppedRun.js"
@@ -43,7 +44,7 @@ const Facts = ({ detail, receivedAt }: { readonly detail: RunDetail; readonly re
           ? <Unknown />
           : <span title={instant(run.startedAt)}>{moment(run.startedAt)}</span>}
       </Fact>
-      <Fact name="Began by">{run.trigger === undefined ? <Unknown /> : <Text value={run.trigger} />}</Fact>
+      <Fact name="Trigger">{run.trigger === undefined ? <Unknown /> : <Text value={run.trigger} />}</Fact>
       {run.version !== undefined && <Fact name="Version"><Text value={run.version} /></Fact>}
       {run.sessionId !== undefined && (
         <Fact name="Session">
@@ -236,20 +237,22 @@ const RunBody = ({ detail, route, run }: {
         </p>
         <Facts detail={detail} receivedAt={run.receivedAt} />
         <div className="run-actions">
-          <Link className="button button-plain" to={againRoute({ flow: detail.run.flow, id: detail.run.id })}>Run again…</Link>
+          <Link className="button button-primary" to={againRoute({ flow: detail.run.flow, id: detail.run.id })}>Run again…</Link>
           <Link className="button button-plain" to={compareRoute({ before: route })}>Compare…</Link>
           {detail.run.sessionId !== undefined && (
             <Link className="button button-plain" to={keepRoute(detail.run.sessionId)}>Keep as test…</Link>
           )}
-          <Button label="Copy as code…" onClick={() => set({ dialog: "copy" })}><Icon name="copy" /> Code…</Button>
-          <a className="button button-plain" href={file("otlp")} download title="Export as OTLP JSON"><Icon name="download" /> OTLP</a>
-          <a className="button button-plain" href={file("html")} download title="Export as one HTML file"><Icon name="download" /> HTML</a>
+          <Menu name="More">
+            <Button kind="quiet" label="Copy as code…" onClick={() => set({ dialog: "copy" })}><Icon name="copy" /> Copy as code…</Button>
+            <a className="button button-quiet" href={file("otlp")} download title="Export as OTLP JSON"><Icon name="download" /> OTLP</a>
+            <a className="button button-quiet" href={file("html")} download title="Export as one HTML file"><Icon name="download" /> HTML</a>
+          </Menu>
         </div>
         {run.error !== undefined && <p className="stale" role="alert"><Text value={run.error.message} /></p>}
         <StoppedRun run={detail.run} />
         <Notes notes={detail.notes} />
       </div>
-      <div className="run-body">
+      <Panes>
         <section className="run-steps" aria-label="Steps of the run">
           <nav className="tabs" aria-label="Views of the steps">
             {tabs.map(([tab, name]) => (
@@ -277,7 +280,7 @@ const RunBody = ({ detail, route, run }: {
             </section>
           )
           : <StepPanel bar={bar} detail={detail} route={route} />}
-      </div>
+      </Panes>
       {dialog === "copy" && <CopyDialog route={route} />}
     </Main>
   )

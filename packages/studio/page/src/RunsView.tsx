@@ -256,7 +256,7 @@ let lastMargin = 0
 /** The rows that are drawn above and below those in view. */
 const overscan = 6
 
-const columns = ["Status", "Flow", "Run", "Began by", "Session", "Started", "Duration", "Cost"]
+const columns = ["Status", "Flow", "Run", "Trigger", "Session", "Started", "Duration", "Cost"]
 
 const RunRow = memo(function RunRow({ height, isActive, onMove, place, row, run, top }: {
   readonly height: number

@@ -4,26 +4,42 @@ import { type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import type { Bar, Payload, RunDetail, StepAttempt } from "./api.js"
 import { bytes, costText, count, exactCost, instant, millis, moment, oneLine, plural, visible } from "./format.js"
 import { JsonTree } from "./JsonTree.js"
-import { Fact, Failure, Notes, Shape, Status, Text, Unknown, Wait } from "./parts.js"
+import { Button, Fact, Failure, Notes, Shape, Status, Text, Unknown, Wait } from "./parts.js"
 import type { RunRoute } from "./route.js"
-import { isSameBar, readStep, stepKey, useApp } from "./store.js"
+import { Said } from "./Said.js"
+import { type Spoken, spokenOf } from "./spoken.js"
+import { isSameBar, readStep, setRaw, stepKey, useApp } from "./store.js"
 
 /** The time that the reader stays on a step until its payloads are read, in milliseconds. */
 const stay = 80
 
-/** Up to this length, an error is looked at for the message to show first. */
+/** Up to this length, an error is looked at for what to show first. */
 const readable = 64_000
 
-/** The message of an error, wherever servers put it. */
-const messageOf = (json: string | undefined): string | undefined => {
+interface Problem {
+  readonly code: string | undefined
+  readonly message: string | undefined
+  /** The rest of the error, as JSON. Absent: it says no more. */
+  readonly rest: string | undefined
+}
+
+const textOf = (value: unknown): string | undefined => typeof value === "string" && value !== "" ? value : undefined
+
+/** The code and the message of an error, wherever servers put them. */
+const problemOf = (json: string | undefined): Problem | undefined => {
   if (json === undefined || json.length > readable) return undefined
   try {
-    const value = JSON.parse(json) as unknown
-    if (typeof value === "string") return value
+    const value = parseJson(json)
+    if (typeof value === "string") return { code: undefined, message: value, rest: undefined }
     if (typeof value !== "object" || value === null) return undefined
-    const { detail, error, message } = value as { readonly [name: string]: unknown }
-    const found = [message, detail, error, (error as { readonly message?: unknown } | undefined)?.message]
-    return found.find((part) => typeof part === "string")
+    const fields = value as { readonly [name: string]: unknown }
+    const inner = (fields.error ?? {}) as { readonly [name: string]: unknown }
+    const [code] = [fields.code, inner.code].flatMap((one) => textOf(one) ?? [])
+    const [message] = [fields.message, fields.detail, fields.error, inner.message].flatMap((one) => textOf(one) ?? [])
+    if (code === undefined && message === undefined) return undefined
+    const others = Object.entries(fields).filter(([, one]) => one !== code && one !== message && one !== null)
+    const rest = Object.fromEntries(others)
+    return { code, message, rest: others.length === 0 ? undefined : stringifyJson(rest, digitsWithin(fields)) }
   } catch {
     return undefined
   }
@@ -36,6 +52,12 @@ const isShorter = ({ json, sizeBytes }: Payload): boolean =>
 const isCut = ({ error, input, isTruncated, output }: StepAttempt) => (payload: Payload): boolean =>
   isTruncated && (isShorter(payload) || ![error, input, output].some(isShorter))
 
+/** The messages in a payload, unless the reader wants it raw, or it is data. */
+const useSpoken = (json: string | undefined, role: "user" | "assistant"): Spoken | undefined => {
+  const isRaw = useApp(({ isRaw }) => isRaw)
+  return useMemo(() => json === undefined || isRaw ? undefined : spokenOf(json, role), [json, role, isRaw])
+}
+
 const PayloadPart = ({ heading: Heading, isCut: isCutHere, name, of, payload }: {
   readonly heading: "h3" | "h4"
   readonly isCut: boolean
@@ -44,7 +66,8 @@ const PayloadPart = ({ heading: Heading, isCut: isCutHere, name, of, payload }: 
   readonly payload: Payload
 }): ReactNode => {
   const { isCaptured, json, sizeBytes } = payload
-  const message = name === "Error" ? messageOf(json) : undefined
+  const spoken = useSpoken(name === "Error" ? undefined : json, name === "Input" ? "user" : "assistant")
+  const label = `${name.toLowerCase()} of ${of}`
   return (
     <section className={`payload payload-${name.toLowerCase()}`} aria-label={`${name} of ${of}`}>
       <Heading>
@@ -52,10 +75,11 @@ const PayloadPart = ({ heading: Heading, isCut: isCutHere, name, of, payload }: 
         {json !== undefined && <small>{bytes(sizeBytes ?? json.length)}</small>}
         {isCutHere && json !== undefined && <span className="tag" title="The server cut this payload when it stored it">cut</span>}
       </Heading>
-      {message !== undefined && <p className="error-message"><Text value={message.slice(0, 600)} /></p>}
       {json === undefined
         ? <p className="muted payload-none">{isCaptured ? "None" : "Not captured"}</p>
-        : <JsonTree text={json} label={`${name.toLowerCase()} of ${of}`} />}
+        : spoken === undefined
+        ? <JsonTree text={json} label={label} />
+        : <Said spoken={spoken} label={label} />}
     </section>
   )
 }
@@ -83,11 +107,20 @@ const Attempt = ({ attempt, bar, isOne, isSelected, stepId }: {
   }, [isSelected, isOne])
   const isCutOf = isCut(attempt)
   const isFailed = attempt.status === "failed" || error.json !== undefined
+  const isRaw = useApp(({ isRaw }) => isRaw)
+  const problem = useMemo(() => problemOf(error.json), [error.json])
   return (
     <article
       ref={card}
       className={`attempt${isSelected && !isOne ? " is-selected" : ""}`} aria-label={`Attempt ${attempt.attempt}`}>
       {!isOne && <h3>Attempt {attempt.attempt} <Status status={attempt.status} /></h3>}
+      {problem !== undefined && (
+        <p className="error-message">
+          {problem.code !== undefined && <strong><Text value={problem.code} /></strong>}
+          {problem.code !== undefined && problem.message !== undefined && ": "}
+          {problem.message !== undefined && <Text value={problem.message.slice(0, 600)} />}
+        </p>
+      )}
       <dl className="facts">
         <Fact name="Duration">{durationMs === undefined ? <Unknown /> : millis(durationMs)}</Fact>
         {waitingMs !== undefined && waitingMs > 0 && <Fact name="Waited">{millis(waitingMs)}</Fact>}
@@ -106,7 +139,15 @@ const Attempt = ({ attempt, bar, isOne, isSelected, stepId }: {
         )}
       </dl>
       <div className="payloads">
-        {isFailed && <PayloadPart heading={heading} name="Error" of={of} payload={error} isCut={isCutOf(error)} />}
+        {isFailed && (isRaw || problem === undefined || problem.rest !== undefined) && (
+          <PayloadPart
+            heading={heading}
+            name="Error"
+            of={of}
+            payload={isRaw || problem === undefined ? error : { ...error, json: problem.rest }}
+            isCut={isCutOf(error)}
+          />
+        )}
         <PayloadPart heading={heading} name="Input" of={of} payload={input} isCut={isCutOf(input)} />
         {(!isFailed || output.json !== undefined) && (
           <PayloadPart heading={heading} name="Output" of={of} payload={output} isCut={isCutOf(output)} />
@@ -116,65 +157,23 @@ const Attempt = ({ attempt, bar, isOne, isSelected, stepId }: {
   )
 }
 
-interface Message {
-  readonly role?: unknown
-  readonly content?: unknown
-  readonly tool_calls?: unknown
-}
-
-const messagesOf = (json: string): ReadonlyArray<Message> | undefined => {
-  if (json.length > readable) return undefined
-  try {
-    const value = parseJson(json)
-    const isList = Array.isArray(value) && value.every((one) => typeof one === "object" && one !== null && "role" in one)
-    return isList ? value as ReadonlyArray<Message> : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** A call of a tool in one line, where it has the usual form. */
-const callOf = (call: unknown): string | undefined => {
-  const { arguments: given, name } = (call as { readonly function?: { readonly [name: string]: unknown } } | null)?.function ?? {}
-  return typeof name === "string" ? `${name} ${typeof given === "string" ? given : stringifyJson(given ?? {}, digitsWithin(given))}` : undefined
-}
-
-const MessagePart = ({ message, nth }: { readonly message: Message; readonly nth: number }): ReactNode => {
-  const { content, role, tool_calls: calls, ...rest } = message
-  const lines = Array.isArray(calls) ? calls.map(callOf) : []
-  const isUsual = lines.every((line) => line !== undefined)
-  const others = Object.entries({ ...rest, ...!isUsual && { tool_calls: calls } })
-  const facts = others.filter(([, value]) => typeof value === "string")
-  const values = others.filter(([, value]) => typeof value === "object" && value !== null)
-  return (
-    <li className="message">
-      <span className="message-role"><Text value={String(role)} /></span>
-      {typeof content === "string" && content !== "" && <p><Text value={content} /></p>}
-      {typeof content === "object" && content !== null && (
-        <JsonTree text={stringifyJson(content)} label={`content of message ${nth + 1}`} />
-      )}
-      {isUsual && lines.map((line, call) => <code key={call} className="message-call"><Text value={line} /></code>)}
-      {facts.map(([name, value]) => (
-        <span key={name} className="message-facts"><Text value={`${name}: ${String(value)}`} /></span>
-      ))}
-      {values.map(([name, value]) => (
-        <JsonTree key={name} text={stringifyJson(value)} label={oneLine(`${name} of message ${nth + 1}`)} />
-      ))}
-    </li>
-  )
-}
-
 /** The messages between a step and its tools. */
 const Conversation = ({ json }: { readonly json: string }): ReactNode => {
-  const messages = useMemo(() => messagesOf(json), [json])
+  const spoken = useSpoken(json, "assistant")
   return (
     <section className="conversation" aria-label="Tool conversation">
       <h3>Tool conversation</h3>
-      {messages === undefined
+      {spoken === undefined
         ? <JsonTree text={json} label="tool conversation" />
-        : <ol>{messages.map((message, nth) => <MessagePart key={nth} message={message} nth={nth} />)}</ol>}
+        : <Said spoken={spoken} label="tool conversation" />}
     </section>
   )
+}
+
+/** Shows payloads as they came, or as what was said in them. */
+const RawToggle = (): ReactNode => {
+  const isRaw = useApp(({ isRaw }) => isRaw)
+  return <Button kind="quiet" pressed={isRaw} onClick={() => setRaw(!isRaw)}>Raw</Button>
 }
 
 /** The facts of a step that change its payloads: while they stay, it is not read again. */
@@ -218,6 +217,7 @@ export const StepPanel = ({ bar, detail, route }: {
           {loopIndex !== undefined && <span className="tag">iteration {loopIndex}</span>}
           {bars.length > 1 && <span className="tag">{plural(bars.length, "attempt")}</span>}
         </div>
+        <RawToggle />
         <span className="panel-status">{visible(bar.kind === "other" ? "status not known" : bar.kind)}</span>
       </header>
       {step?.detail !== undefined && <Notes notes={step.detail.notes} />}

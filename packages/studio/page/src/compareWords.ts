@@ -1,6 +1,6 @@
 /** The facts of a comparison in words, and the steps that are listed. */
 import type { StepDiff, TraceDiff } from "@effect-noukai/report/TraceDiff"
-import { count, plural } from "./format.js"
+import { count, exactCost, plural } from "./format.js"
 import { type CompareRoute, parseRoute, type RunName, type StepPlace } from "./route.js"
 
 /** The decimals of a number, which JSON gives in its shortest form. */
@@ -23,7 +23,11 @@ export const signedMillis = (ms: number): string =>
 /** A difference in US dollars, with all of its digits: `+$0.000012`. */
 export const signedCost = (usd: string): string => {
   const amount = /^-?\d+(?:\.\d+)?$/.test(usd) ? usd : "0"
-  return !/[1-9]/.test(amount) ? "$0" : amount.startsWith("-") ? `−$${amount.slice(1)}` : `+$${amount}`
+  return !/[1-9]/.test(amount)
+    ? exactCost("0")
+    : amount.startsWith("-")
+    ? `−${exactCost(amount.slice(1))}`
+    : `+${exactCost(amount)}`
 }
 
 export const isDifferent = ({ isMoved, kind }: StepDiff): boolean => kind !== "same" || isMoved

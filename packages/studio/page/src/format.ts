@@ -42,19 +42,22 @@ export const fineTick = (ms: number, step: number): string => {
     : `${minutes} m ${seconds.padStart(seconds.length + (seconds.indexOf(".") < 2 ? 1 : 0), "0")} s`
 }
 
-/** An amount of US dollars with 4 decimals. */
-export const cost = (usd: string): string => {
-  const amount = Number(usd)
-  if (!Number.isFinite(amount)) return usd
-  return amount > 0 && amount < 0.0001 ? "< $0.0001" : `$${amount.toFixed(4)}`
+/** The digits of an amount, with whole cents at least. */
+const dollars = (digits: string): string => {
+  const [whole, cents = ""] = digits.split(".")
+  return `$${whole}.${cents.replace(/0+$/, "").padEnd(2, "0")}`
 }
 
-/** An amount of US dollars with three digits that count, or whole cents: `$0.005`, `$12.5`. */
-export const shortCost = (usd: number): string =>
-  `$${(usd >= 1 ? usd.toFixed(2) : Number(usd.toPrecision(3)).toFixed(12)).replace(/\.?0+$/, "")}`
+/** An amount of US dollars in whole cents, or with three digits that count: `$12.50`, `$0.00315`. */
+export const cost = (usd: string | number): string => {
+  const amount = Number(usd)
+  if (!Number.isFinite(amount)) return String(usd)
+  if (amount > 0 && amount < 1e-12) return "< $0.000000000001"
+  return dollars(amount >= 1 ? amount.toFixed(2) : Number(amount.toPrecision(3)).toFixed(12))
+}
 
-/** An amount of US dollars with all its digits. */
-export const exactCost = (usd: string): string => /^\d+(\.\d+)?$/.test(usd) ? `$${usd}` : cost(usd)
+/** An amount of US dollars with all its digits: `$12.440310001`. */
+export const exactCost = (usd: string): string => /^\d+(\.\d+)?$/.test(usd) ? dollars(usd) : cost(usd)
 
 /** A sum of costs of which some may be unknown. */
 export interface CostSum {
@@ -62,9 +65,11 @@ export interface CostSum {
   readonly unknownCosts?: number | undefined
 }
 
-/** A sum of costs: `$0.5000`, or `at least $0.5000` if some are unknown. Absent if none is known. */
-export const costText = ({ costUsd, unknownCosts = 0 }: CostSum, form = cost): string | undefined =>
-  costUsd === undefined ? undefined : `${unknownCosts > 0 ? "at least " : ""}${form(costUsd)}`
+/** A sum of costs: `$0.50`, or `at least $0.50` if some are unknown. Absent if none is known. */
+export const costText = (
+  { costUsd, unknownCosts = 0 }: CostSum,
+  form: (usd: string) => string = cost
+): string | undefined => costUsd === undefined ? undefined : `${unknownCosts > 0 ? "at least " : ""}${form(costUsd)}`
 
 /** A difference with its sign, such as `+412 ms`. */
 export const signed = (text: (amount: number) => string, amount: number): string =>

@@ -142,6 +142,39 @@ export const Button = ({ children, disabled = false, kind = "plain", label, onCl
   </button>
 )
 
+/** Actions that are rarely wanted, behind one button. */
+export const Menu = ({ children, name }: { readonly children: ReactNode; readonly name: string }): ReactNode => {
+  const menu = useRef<HTMLDetailsElement>(null)
+  const close = (): void => {
+    if (menu.current !== null) menu.current.open = false
+  }
+  useEffect(() => {
+    const ending = new AbortController()
+    document.addEventListener("pointerdown", ({ target }) => {
+      if (target instanceof Node && menu.current?.contains(target) !== true) close()
+    }, { signal: ending.signal })
+    return () => ending.abort()
+  }, [])
+  return (
+    <details
+      ref={menu}
+      className="menu"
+      onBlur={({ relatedTarget }) => relatedTarget !== null && !menu.current?.contains(relatedTarget) && close()}
+      onClick={({ target }) => target instanceof Element && target.closest("a, button") !== null && close()}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape" || menu.current?.open !== true) return
+        // the view is not left
+        event.preventDefault()
+        close()
+        menu.current.querySelector("summary")?.focus()
+      }}
+    >
+      <summary className="button button-plain">{name} <Icon name="down" /></summary>
+      <div className="menu-items">{children}</div>
+    </details>
+  )
+}
+
 /** A link within the page. The browser's own ways to open it elsewhere go on to work. */
 export const Link = ({ children, className, current, expanded, label, onKeyDown, ref, replace = false, selected, tabIndex, title, to }: {
   readonly children: ReactNode

@@ -68,8 +68,27 @@ export interface State {
   /** The emulator, as it was last seen. */
   readonly emulator: EmulatorState | undefined
   readonly dialog: "keys" | "copy" | undefined
+  /** Whether payloads are shown as they came. Kept by the browser. */
+  readonly isRaw: boolean
   /** A sentence that confirms an action, also for screen readers. */
   readonly notice: string
+}
+
+/** A setting that the browser keeps. One may keep nothing: then each page begins with the default. */
+export const kept = (name: "raw" | "split"): string | undefined => {
+  try {
+    return localStorage.getItem(name) ?? undefined
+  } catch {
+    return undefined
+  }
+}
+
+export const keep = (name: "raw" | "split", value: string): void => {
+  try {
+    localStorage.setItem(name, value)
+  } catch {
+    // as above
+  }
 }
 
 let state: State = {
@@ -84,6 +103,7 @@ let state: State = {
   run: undefined,
   emulator: undefined,
   dialog: undefined,
+  isRaw: kept("raw") === "yes",
   notice: ""
 }
 
@@ -100,6 +120,11 @@ export const set = (change: Partial<State>): void => {
 }
 
 export const get = (): State => state
+
+export const setRaw = (isRaw: boolean): void => {
+  set({ isRaw })
+  keep("raw", isRaw ? "yes" : "no")
+}
 
 /** A part of the state. The selector returns a part as it is, or a plain value. */
 export const useApp = <Part>(selector: (state: State) => Part): Part =>

@@ -63,14 +63,14 @@ it("a run is watched from its start to its end, and its bars lie where its trace
   assert.strictEqual(await selected(page).textContent(), "step-0")
 })
 
-it("a failed run opens at its first failure, with the input beside the error", async () => {
+it("a failed run opens at its last attempt, with the error above the input", async () => {
   await using studio = disposable(await startStudio({ runs: [Stories.failed] }))
   await using opened = await openPage(browser, studio, runPath(Stories.failed))
   const { page } = opened
-  await page.getByRole("region", { name: "Error of grade attempt 1" }).waitFor()
-  assert.strictEqual(await selected(page).textContent(), "grade")
+  await page.locator(".error-message").first().waitFor()
+  assert.strictEqual(await selected(page).textContent(), "grade attempt 2")
   for (const attempt of [1, 2]) {
-    const error = await page.getByRole("region", { name: `Error of grade attempt ${attempt}` }).boundingBox()
+    const error = await page.getByRole("article", { name: `Attempt ${attempt}` }).locator(".error-message").boundingBox()
     const input = await page.getByRole("region", { name: `Input of grade attempt ${attempt}` }).boundingBox()
     assert.isTrue(error!.y < input!.y)
   }
@@ -80,7 +80,7 @@ it("a failed run opens at its first failure, with the input beside the error", a
   )
   assert.strictEqual(one!.y, two!.y)
   assert.isTrue(two!.x >= one!.x + one!.width)
-  assert.isTrue(await page.getByText("The model did not return JSON.", { exact: true }).isVisible())
+  assert.isTrue(await page.getByText("PROVIDER_ERROR: The model did not return JSON.", { exact: true }).isVisible())
 
   const single: ScriptedRun = {
     id: "run-single",
@@ -96,9 +96,9 @@ it("a failed run opens at its first failure, with the input beside the error", a
   }
   await studio.put(single)
   await page.goto(studio.origin + runPath(single))
-  const error = await page.getByRole("region", { name: "Error of read" }).boundingBox()
+  const error = await page.locator(".error-message").boundingBox()
   const input = await page.getByRole("region", { name: "Input of read" }).boundingBox()
-  assert.strictEqual(error!.y, input!.y)
+  assert.isBelow(error!.y, input!.y)
 })
 
 it("a paused run says so, with the clock that measured it", async () => {
@@ -204,7 +204,7 @@ it("texts of flows are texts", async () => {
   await using opened = await openPage(browser, studio)
   const { page } = opened
   await page.getByRole("link", { name: /javascript:alert/ }).click()
-  await page.getByRole("region", { name: /^Error of control/ }).waitFor()
+  await page.locator(".error-message").waitFor()
   const isSafe = async () => {
     assert.notInclude(await page.title(), "owned")
     assert.strictEqual(await page.locator("img, iframe, object, embed, a[href^=javascript]").count(), 0)
@@ -495,6 +495,7 @@ it("a run is copied as text, and exported as files", async () => {
   await using studio = disposable(await startStudio({ runs: [Stories.completed] }))
   await using opened = await openPage(browser, studio, runPath(Stories.completed))
   const { page } = opened
+  await page.getByText("More", { exact: true }).click()
   await page.getByRole("button", { name: "Copy as code…" }).click()
   for (
     const [name, part] of [["Command", "noukai run"], ["TypeScript", "acme/spelling/grade-3"], [
@@ -508,6 +509,7 @@ it("a run is copied as text, and exported as files", async () => {
   }
   await page.getByRole("button", { name: "Close" }).click()
   for (const name of ["OTLP", "HTML"]) {
+    await page.getByText("More", { exact: true }).click()
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name }).click()])
     assert.isNull(await download.failure())
     assert.match(download.suggestedFilename(), name === "OTLP" ? /\.json$/ : /\.html$/)
@@ -527,7 +529,8 @@ it("a key of Noukai is nowhere in the page or its storage", async () => {
   await using studio = disposable(await startStudio({ runs: [run] }))
   await using opened = await openPage(browser, studio, runPath(run))
   const { page } = opened
-  await page.getByRole("region", { name: /^Error of/ }).waitFor()
+  await page.locator(".error-message").waitFor()
+  await page.getByText("More", { exact: true }).click()
   await page.getByRole("button", { name: "Copy as code…" }).click()
   await page.getByRole("button", { name: "Copy curl" }).waitFor()
   const stored = await page.evaluate(() =>

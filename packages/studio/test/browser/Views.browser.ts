@@ -116,6 +116,7 @@ const views: Views = {
   copy: {
     path: runPath(paused),
     ready: async (page) => {
+      await page.getByText("More", { exact: true }).click()
       await page.getByRole("button", { name: "Copy as code…" }).click()
       await page.getByRole("button", { name: "Copy curl" }).waitFor()
     }
