@@ -55,11 +55,11 @@ const programs = [
         Effect.flatMap(FlowService.FlowService, (flows) => flows.execute("a/b/c", { message: "hi" })),
         Relay.layer({ url: "/agent/execute" })))`
   },
-  { name: "execute", goal: 100, budget: 134.7, code: execute },
+  { name: "execute", goal: 100, budget: 135.8, code: execute },
   {
     name: "streams",
     goal: 105,
-    budget: 146.9,
+    budget: 148.4,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Noukai from "@effect-noukai/sdk/Noukai"

@@ -98,8 +98,8 @@ export interface ClientOptions {
    */
   otelSteps?: boolean | undefined
   /**
-   * Whether the spans of steps have the input, output and error of the step, as JSON of at most 4,096 characters each.
-   * Implies `otelSteps`. Default: false.
+   * Whether the spans of steps have the input, output, error and messages of the step, and those of tools the arguments
+   * and the result, as JSON of at most 4,096 characters each. Implies `otelSteps`. Default: false.
    */
   otelStepPayloads?: boolean | undefined
   /**

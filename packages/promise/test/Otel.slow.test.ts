@@ -94,7 +94,7 @@ const answering = async (status: number, body: unknown) => {
 
 describe("otel", () => {
   it("opens a span for execute, with the facts of the run", async () => {
-    const { executionId, sessionId } = await open({ otel: true }).flow(flow).execute({
+    const { executionId, flowId, sessionId } = await open({ otel: true }).flow(flow).execute({
       message: "hi",
       version: "draft"
     })
@@ -107,6 +107,14 @@ describe("otel", () => {
       "noukai.flow.version": "draft",
       "noukai.execution_id": executionId,
       "noukai.flow.status": "completed",
+      "noukai.flow.id": flowId,
+      "gen_ai.operation.name": "invoke_agent",
+      "gen_ai.provider.name": "noukai",
+      "gen_ai.agent.name": flow,
+      "gen_ai.agent.id": flowId,
+      "gen_ai.agent.version": "draft",
+      "server.address": "localhost",
+      "server.port": emulator.port,
       ...(sessionId === undefined ? undefined : { "session.id": sessionId })
     })
     assert.strictEqual(span!.instrumentationScope.name, "@effect-noukai/promise")
@@ -170,6 +178,23 @@ describe("otel", () => {
     assert.sameDeepMembers([lines.slice(0, second), lines.slice(second)], [below("a"), below("b")])
   })
 
+  it("a tool handler that rejects ends the spans of its calls with the class of its error", async () => {
+    const noukai = open({ otel: true })
+    const run = noukai.flow(asking).execute({
+      message: "hi",
+      tools: [{ type: "function", function: { name: "weather", description: "The weather" } }],
+      toolHandler: () => Promise.reject(new TypeError("no weather"))
+    })
+    assert.instanceOf(await rejection(run), TypeError)
+    const [tool] = named("execute_tool weather")
+    assert.deepInclude(tool!.attributes, {
+      "error.type": "TypeError",
+      "gen_ai.tool.type": "function",
+      "gen_ai.tool.description": "The weather"
+    })
+    assert.strictEqual(named("noukai.flow.execute")[0]!.attributes["error.type"], "TypeError")
+  })
+
   it("submissions, polls, streams and reads have spans too", async () => {
     const noukai = open({ otel: true })
     const job = await noukai.flow(flow).executeAsync({ message: "hi" })
@@ -193,6 +218,7 @@ describe("otel", () => {
     assert.strictEqual(run.status, "failed")
     const [span] = named("noukai.flow.execute")
     assert.strictEqual(span!.attributes["noukai.flow.status"], "failed")
+    assert.strictEqual(span!.attributes["error.type"], "MODEL_DOWN")
     assert.strictEqual(span!.status.code, SpanStatusCode.UNSET)
     assert.deepStrictEqual(span!.events, [])
   })
@@ -226,6 +252,7 @@ describe("otel", () => {
     assert.strictEqual(await rejection(call), "enough")
     assert.deepStrictEqual(tree(), ["noukai.flow.execute client error"])
     assert.strictEqual(named("noukai.flow.execute")[0]!.status.message, "the call was aborted")
+    assert.strictEqual(named("noukai.flow.execute")[0]!.attributes["error.type"], "AbortError")
   })
 
   const everyOperation = (noukai: Noukai): ReadonlyArray<readonly [span: string, call: () => Promise<unknown>]> => {
@@ -259,6 +286,7 @@ describe("otel", () => {
         const [span, ...others] = named(name)
         assert(span !== undefined && others.length === 0, name)
         assert.strictEqual(span.status.code, SpanStatusCode.ERROR, name)
+        assert.match(String(span.attributes["error.type"]), /^\w+$/, name)
         assert.strictEqual(span.status.message, error.message)
         assert.deepStrictEqual(
           span.events.map(({ attributes }) => attributes!["exception.type"]),
@@ -339,8 +367,8 @@ describe("otel", () => {
     exporter.reset()
     await open({ otelStepPayloads: true }).flow(flow).execute({ message: "x".repeat(5_000) })
     const output = String(named("noukai.flow.step")[0]!.attributes["noukai.step.output"])
-    assert.match(output, /^\{"said":"x{4,}…\[truncated\]$/)
-    assert.strictEqual(output.length, 4_096 + "…[truncated]".length)
+    assert.match(output, /^\{"said":"x{4,}…\[truncated\]"\}$/)
+    assert.strictEqual(output.length, 4_096)
     exporter.reset()
     await open({ otelStepPayloads: true }).flow(failing).execute({ message: "hi" })
     assert.deepStrictEqual(tree(), ["noukai.flow.execute client unset", "  noukai.flow.step internal error"])

@@ -10,9 +10,13 @@ import {
   formatCost,
   known,
   millisOf,
+  problemType,
+  runAttributes,
   stepAttributes,
   sumCosts,
+  sumTokens,
   timelineOf,
+  tokenAttributes,
   unknownCostsIn,
   version
 } from "@effect-noukai/sdk/kit/runs/report"
@@ -56,8 +60,8 @@ export interface OtlpSpan {
   /** Absent of the first span of a trace. */
   readonly parentSpanId?: string
   readonly name: string
-  /** 1: internal. */
-  readonly kind: 1
+  /** 1: internal, of steps. 3: client, of the run. */
+  readonly kind: 1 | 3
   /** Nanoseconds since 1970, as text. */
   readonly startTimeUnixNano: string
   /** Nanoseconds since 1970, as text. */
@@ -101,7 +105,7 @@ export interface SpanOptions {
    * form are ignored. Default: a trace of its own.
    */
   readonly parent?: { readonly traceId: string; readonly spanId: string } | undefined
-  /** Adds inputs, outputs and errors as JSON text, cut at 4,096 characters. Default: false. */
+  /** Adds inputs, outputs, errors and messages as JSON of at most 4,096 characters each. Default: false. */
   readonly payloads?: boolean | undefined
 }
 
@@ -220,26 +224,26 @@ export const toSpans = (trace: Trace, options: SpanOptions = {}): OtlpTraces => 
   const traceId = parent?.traceId ?? traceIdOf(id)
   const runSpanId = spanIdOf(id)
   const ids = stepSpanIds(trace)
+  const failed = trace.steps.findLast(({ status }) => status === "failed")
   const run: OtlpSpan = {
     traceId,
     spanId: runSpanId,
     ...(parent === undefined ? undefined : { parentSpanId: parent.spanId }),
     name: spanNames.run,
-    kind: 1,
+    kind: 3,
     startTimeUnixNano: instantOf(timeline.start),
     endTimeUnixNano: instantOf(timeline.end),
     attributes: attributesOf([
-      [attributeKeys.org, flow?.org],
-      [attributeKeys.project, flow?.project],
-      [attributeKeys.slug, flow?.slug],
+      ...Object.entries(runAttributes(flow)),
       [attributeKeys.executionId, id],
       [attributeKeys.flowId, flowId],
+      [attributeKeys.agentId, flowId],
       [attributeKeys.status, status],
       [attributeKeys.runCost, formatCost(sumCosts(trace.steps))],
       [attributeKeys.runUnknownCosts, unknownCostsIn(trace).size || undefined],
       [attributeKeys.runWaiting, millisOf(timeline.waiting)],
-      [attributeKeys.inputTokens, trace.steps.reduce((sum, { tokens }) => sum + (tokens?.prompt ?? 0), 0)],
-      [attributeKeys.outputTokens, trace.steps.reduce((sum, { tokens }) => sum + (tokens?.completion ?? 0), 0)]
+      [attributeKeys.errorType, status === "failed" ? problemType(failed?.errorContext) : undefined],
+      ...Object.entries(tokenAttributes(sumTokens(trace.steps)))
     ]),
     status: statusOf(status)
   }

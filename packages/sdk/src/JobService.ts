@@ -265,12 +265,12 @@ const submitted = <B extends SubmitInput, More extends { readonly reused?: boole
     return Metrics.counted(
       fiber,
       "submit",
-      address,
-      ({ reused }) => reused === true ? "reused" : "submitted",
+      { address, http },
+      ({ reused }) => [reused === true ? "reused" : "submitted"],
       Spans.flowSpan(
         fiber,
         spanNames.submitJob,
-        { address, version, sessionId: isKeyed ? undefined : sessionId },
+        { address, http, version, sessionId: isKeyed ? undefined : sessionId },
         Effect.flatMap(encoded, (parameters) => {
           const posted = post(parameters)
           // a job that was submitted is settled when it has ended

@@ -182,7 +182,8 @@ export interface Options extends ClientOptions {
   /**
    * Whether an `execute` or `resume` that ended gets the spans of its steps, where a tracer is installed. Its trace is
    * read: one more request and a wait of at most 5 seconds. A failure of it changes nothing. `"payloads"` adds the input,
-   * output and error of each step, as JSON of at most 4,096 characters each. Default: false.
+   * output and error of each step, its messages, and the arguments and results of tools, as JSON of at most 4,096
+   * characters each. Default: false.
    */
   readonly stepSpans?: boolean | "payloads" | undefined
 }

@@ -98,6 +98,7 @@ const defaultsOf = (config: NoukaiConfig.Service, caller: Call.Caller): CallDefa
   timeout: config.timeout,
   replayEnabled: config.replayEnabled,
   runPaths: config.runPaths,
+  server: caller.server,
   stepSpans: config.stepSpans,
   log: caller.log,
   scrub: caller.scrub,

@@ -116,7 +116,7 @@ const makeHttp = (
     const caller = yield* Call.make(config, transport)
     const execute = Execute.reserving(Execute.executeAt(caller, path))
     return NoukaiHttp.makeWithoutStreams({
-      defaults: { timeout: config.timeout, log: caller.log, pause: transport.pause },
+      defaults: { timeout: config.timeout, log: caller.log, server: caller.server, pause: transport.pause },
       request: orElse({
         execute: (request) =>
           Effect.suspend(() => {

@@ -28,7 +28,8 @@ const ownSpans = {
 export const spanNames: typeof ownSpans & EndpointSpans = { ...ownSpans, ...endpointSpans }
 
 /**
- * Keys of span attributes.
+ * Keys of span attributes. Those of `gen_ai` are of the GenAI conventions of OpenTelemetry, which are in development:
+ * `gen-ai-agent-spans.md` e8fc5751 and `gen-ai-spans.md` 9430220e of `open-telemetry/semantic-conventions-genai`.
  *
  * @since 0.1.0
  * @category constants
@@ -56,15 +57,40 @@ export const attributeKeys = {
   stepInput: "noukai.step.input",
   stepOutput: "noukai.step.output",
   stepError: "noukai.step.error",
+  roundIndex: "noukai.agent.round_index",
+  errorType: "error.type",
+  serverAddress: "server.address",
+  serverPort: "server.port",
+  operationName: "gen_ai.operation.name",
+  provider: "gen_ai.provider.name",
+  agentName: "gen_ai.agent.name",
+  agentId: "gen_ai.agent.id",
+  agentVersion: "gen_ai.agent.version",
+  conversationId: "gen_ai.conversation.id",
   model: "gen_ai.request.model",
+  responseModel: "gen_ai.response.model",
   inputTokens: "gen_ai.usage.input_tokens",
   outputTokens: "gen_ai.usage.output_tokens",
-  roundIndex: "round_index",
-  errorType: "error.type",
-  operationName: "gen_ai.operation.name",
+  inputMessages: "gen_ai.input.messages",
+  outputMessages: "gen_ai.output.messages",
   toolName: "gen_ai.tool.name",
-  toolCallId: "gen_ai.tool.call.id"
+  toolType: "gen_ai.tool.type",
+  toolDescription: "gen_ai.tool.description",
+  toolCallId: "gen_ai.tool.call.id",
+  toolArguments: "gen_ai.tool.call.arguments",
+  toolResult: "gen_ai.tool.call.result",
+  /** Of metrics alone. */
+  tokenType: "gen_ai.token.type",
+  /** Of metrics alone. */
+  tokenModality: "gen_ai.token.modality"
 } as const
+
+/**
+ * The values of `gen_ai.operation.name` and `gen_ai.provider.name`.
+ *
+ * @internal
+ */
+export const genAi = { run: "invoke_agent", model: "chat", tool: ownSpans.tool, provider: "noukai" } as const
 
 /**
  * Names of metrics, with their labels. The tags of `Effect.tagMetrics` are added.
@@ -84,6 +110,14 @@ export const attributeKeys = {
  * `executions`, `executionDuration`, `tokens` and `cost` also have the label `flow`, `org/project/slug`. A process labels
  * at most 100 flows, in the order of their first calls. All later flows share the label `other`.
  *
+ * The others are of the GenAI conventions (`gen-ai-metrics.md` 72691735, `gen-ai-token-metrics.md` 27f82f09), and have
+ * attributes of spans as labels:
+ *
+ * - `operationDuration`, a histogram of seconds: each execution but a `reused` one.
+ * - `toolDuration`, a histogram of seconds: each call of a tool.
+ * - `tokenUsage`, a histogram of the tokens of each completed step, by `gen_ai.token.type`; and `inputTokens` and
+ *   `outputTokens`, counters of the same tokens.
+ *
  * @since 0.1.0
  * @category constants
  */
@@ -94,7 +128,12 @@ export const metricNames = {
   retryTokens: "noukai_retry_tokens",
   openStreams: "noukai_open_streams",
   tokens: "noukai_tokens",
-  cost: "noukai_cost_usd"
+  cost: "noukai_cost_usd",
+  operationDuration: "gen_ai.client.operation.duration",
+  toolDuration: "gen_ai.execute_tool.duration",
+  tokenUsage: "gen_ai.client.token.usage",
+  inputTokens: "gen_ai.client.inference.usage.input_tokens",
+  outputTokens: "gen_ai.client.inference.usage.output_tokens"
 } as const
 
 /**

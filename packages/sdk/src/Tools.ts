@@ -142,7 +142,10 @@ export const handle = <E, R>(
     const results = settings.onFailure === "fail"
       ? handler(calls)
       : Effect.catchAll(handler(calls), (error) => Effect.succeed(calls.map((call) => Tool.failed(call, error))))
-    return toolSpans(calls, Effect.flatMap(results, (results) => Tool.allSendable(calls, settings, results)))
+    return toolSpans(
+      { calls, declarations, payloads: settings.payloads },
+      Effect.flatMap(results, (results) => Tool.allSendable(calls, settings, results))
+    )
   }
 })
 

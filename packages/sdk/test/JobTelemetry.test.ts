@@ -42,7 +42,17 @@ describe("jobs", () => {
       assert.deepStrictEqual(opened.map(summary), [{
         name: "noukai.flow.execute_async",
         kind: "client",
-        attributes: { ...address, "noukai.flow.version": "3", "noukai.execution_id": "ex-1" },
+        attributes: {
+          ...address,
+          "noukai.flow.version": "3",
+          "noukai.execution_id": "ex-1",
+          "gen_ai.operation.name": "invoke_agent",
+          "gen_ai.provider.name": "noukai",
+          "gen_ai.agent.name": flow,
+          "gen_ai.agent.version": "3",
+          "server.address": "127.0.0.1",
+          "server.port": Number(requests[0]!.headers.host?.split(":")[1])
+        },
         ok: true
       }])
       const { spanId, traceId } = opened[0]!.span

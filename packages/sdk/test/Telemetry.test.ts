@@ -22,8 +22,16 @@ it.scopedLive("one client span per execution, with its address, outcome and exec
       "noukai.project": "support",
       "noukai.flow.slug": "greet",
       "noukai.flow.version": "3",
+      "noukai.flow.id": "f",
       "noukai.execution_id": "ex-1",
-      "noukai.flow.status": "completed"
+      "noukai.flow.status": "completed",
+      "gen_ai.operation.name": "invoke_agent",
+      "gen_ai.provider.name": "noukai",
+      "gen_ai.agent.name": "acme/support/greet",
+      "gen_ai.agent.id": "f",
+      "gen_ai.agent.version": "3",
+      "server.address": "127.0.0.1",
+      "server.port": Number(new URL(server.baseUrl).port)
     })
     assert.isTrue(exit !== undefined && Exit.isSuccess(exit))
     assert.strictEqual(

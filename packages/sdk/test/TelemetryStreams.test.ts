@@ -35,7 +35,15 @@ it.scopedLive("one client span per stream, one span per step below it, and trace
       "noukai.flow.slug": "greet",
       "noukai.flow.version": "3",
       "noukai.execution_id": "ex-1",
-      "noukai.flow.status": "completed"
+      "noukai.flow.status": "completed",
+      "gen_ai.operation.name": "invoke_agent",
+      "gen_ai.provider.name": "noukai",
+      "gen_ai.agent.name": "acme/support/greet",
+      "gen_ai.agent.version": "3",
+      "gen_ai.usage.input_tokens": 4,
+      "gen_ai.usage.output_tokens": 6,
+      "server.address": "127.0.0.1",
+      "server.port": Number(new URL(server.baseUrl).port)
     })
     for (const [step, id] of [[classify, "classify"], [answer, "answer"]] as const) {
       assert.strictEqual(step.span.name, "noukai.flow.step")
@@ -173,6 +181,7 @@ it.scopedLive("a step that goes on after tools, or runs again after a cut, keeps
     assert.deepStrictEqual(attributesOf(opened[3]!), {
       "gen_ai.operation.name": "execute_tool",
       "gen_ai.tool.name": "now",
+      "gen_ai.tool.type": "function",
       "gen_ai.tool.call.id": "tc_1"
     })
     assert.isTrue(opened.every(succeeded))

@@ -158,13 +158,18 @@ describe("TraceSpans.toSpans", () => {
     assert.notMatch(JSON.stringify(TraceSpans.toSpans(trace)), /xxx|secret/)
     const [, classify] = spansOf(TraceSpans.toSpans(trace, { payloads: true }))
     const input = String(attributes(classify!)["noukai.step.input"])
-    assert.lengthOf(input, 4_096 + "…[truncated]".length)
+    assert.deepStrictEqual(Object.keys(JSON.parse(input)), ["message"])
+    assert.match(input, /x…\[truncated\]"\}$/)
+    assert.lengthOf(input, 4_096)
   })
 
   it("cuts no character of a payload in two", () => {
-    const told = { flowRun: trace.flowRun, steps: [step({ startedAt: at(0), inputContext: `${"x".repeat(4_094)}🐕` })] }
+    const told = {
+      flowRun: trace.flowRun,
+      steps: [step({ startedAt: at(0), inputContext: `${"x".repeat(4_081)}${"🐕".repeat(20)}` })]
+    }
     const [, only] = spansOf(TraceSpans.toSpans(told, { payloads: true }))
-    assert.strictEqual(attributes(only!)["noukai.step.input"], `"${"x".repeat(4_094)}…[truncated]`)
+    assert.strictEqual(attributes(only!)["noukai.step.input"], `"${"x".repeat(4_081)}…[truncated]"`)
   })
 
   it("has instants of 64 bits and numbers of JSON, whatever the trace says", () => {

@@ -90,7 +90,9 @@ interface ForwardOutcome extends Kit.RunOutcome {
   readonly outcome: string
 }
 
-const fieldsOf = (text: string): { readonly executionId?: unknown; readonly status?: unknown } => {
+const fieldsOf = (
+  text: string
+): { readonly [K in "executionId" | "flowId" | "result" | "status"]?: unknown } => {
   try {
     const json: unknown = JSON.parse(text)
     return Predicate.isRecord(json) ? json : {}
@@ -103,17 +105,26 @@ const fieldsOf = (text: string): { readonly executionId?: unknown; readonly stat
 const outcomeOf = (response: ForwardResponse): ForwardOutcome => {
   const { status: httpStatus, text } = response
   if (httpStatus < 200 || httpStatus > 299) {
-    const { _tag, executionId } = readErrorResponse({ status: httpStatus, header: () => undefined, body: text }, 0)
-    return { response, outcome: _tag, httpStatus, executionId }
+    const { _tag, code, executionId } = readErrorResponse(
+      { status: httpStatus, header: () => undefined, body: text },
+      0
+    )
+    return { response, outcome: _tag, httpStatus, executionId, errorType: Kit.problemType({ code }, _tag) }
   }
-  const { executionId, status } = fieldsOf(text)
-  const outcome = outcomes.get(status)
+  const { executionId, flowId, result, status } = fieldsOf(text)
+  const outcome = outcomes.get(status) ?? "UnexpectedResponseError"
   return {
     response,
-    outcome: outcome ?? "UnexpectedResponseError",
+    outcome,
     httpStatus,
+    errorType: outcome === "failed"
+      ? Kit.problemType(result, "FlowExecutionError")
+      : outcomes.has(status)
+      ? undefined
+      : outcome,
+    flowId: typeof flowId === "string" ? flowId : undefined,
     executionId: typeof executionId === "string" ? executionId : undefined,
-    status: outcome === undefined ? undefined : String(status)
+    status: outcomes.has(status) ? String(status) : undefined
   }
 }
 
@@ -173,12 +184,18 @@ export const forward = (
       const spanned = Kit.flowSpan(
         fiber,
         spanNames.execute,
-        { address, version, sessionId },
+        { address, http, version, sessionId },
         Effect.map(response, outcomeOf)
       )
       const parent = broughtParent(fiber, traceparent)
       const placed = parent === undefined ? spanned : Effect.withParentSpan(spanned, parent)
-      const ended = yield* Kit.counted(fiber, "forward", address, ({ outcome }) => outcome, placed)
+      const ended = yield* Kit.counted(
+        fiber,
+        "forward",
+        { address, http },
+        ({ errorType, outcome }) => [outcome, errorType],
+        placed
+      )
       return ended.response
     })
 

@@ -1,4 +1,5 @@
 /** The spans of a client in the caller's OpenTelemetry. `@opentelemetry/api` is loaded only if a client has spans. */
+import { isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import { attributeKeys, spanNames } from "@effect-noukai/sdk/Telemetry"
 import type * as Otel from "@opentelemetry/api"
 import * as Cause from "effect/Cause"
@@ -33,6 +34,12 @@ const exceptionOf = (cause: Cause.Cause<unknown>): Otel.Exception => {
   const { message, name, stack } = error
   return stack === undefined ? { name, message } : { name, message, stack }
 }
+
+/** The `error.type` of an exception that is not one of the SDK: its class, which is not a class of everything. */
+const typeOf = (exception: Otel.Exception): string =>
+  typeof exception === "object" && /^\w{1,64}$/.test(exception.name ?? "") && exception.name !== "Error"
+    ? exception.name!
+    : "_OTHER"
 
 /** A span of Effect that writes one of OpenTelemetry. */
 class OtelSpan implements Tracer.Span {
@@ -73,11 +80,11 @@ class OtelSpan implements Tracer.Span {
   end(endTime: bigint, exit: Exit.Exit<unknown, unknown>): void {
     this.status = { _tag: "Ended", startTime: this.status.startTime, endTime, exit }
     if (Exit.isFailure(exit)) {
+      const error = Cause.squash(exit.cause)
       // a failed run is a result of `execute`, whose promise resolves
-      if (this.name === spanNames.execute && isFailedRun(Cause.squash(exit.cause))) {
-        this.attribute(attributeKeys.status, "failed")
-      } else {
+      if (this.name !== spanNames.execute || !isFailedRun(error)) {
         const exception = exceptionOf(exit.cause)
+        if (!isNoukaiError(error)) this.attribute(attributeKeys.errorType, typeOf(exception))
         this.span.recordException(exception, hrTime(endTime))
         this.span.setStatus({ code: 2, message: typeof exception === "string" ? exception : exception.message! })
       }

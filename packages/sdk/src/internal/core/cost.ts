@@ -33,6 +33,10 @@ export const parseCost = (text: string): Decimal | undefined =>
     ? Option.getOrUndefined(Option.filter(BigDecimal.fromString(text), ({ value }) => value >= 0n))
     : undefined
 
+/** A known count or sum. One of 0 may be missing. */
+export const knownCount = (count: number | null | undefined): number | undefined =>
+  typeof count === "number" && count > 0 && count < Infinity ? count : undefined
+
 /** The fields of a step that say what it cost. */
 export interface CostedStep {
   readonly status?: string | undefined

@@ -71,11 +71,21 @@ export const counter = (name: string, description: string, labels: Labels = {}):
     MetricKey.taggedWithLabels(MetricKey.counter(name, { description, incremental: true }), labelled(labels))
   )
 
-/** A histogram of durations in milliseconds, from 16 to about nine minutes. */
-export const durations = (name: string, description: string, labels: Labels): Metric.Metric.Histogram<number> =>
+/** A histogram, whose `count` boundaries grow by a factor. */
+export const histogram = (
+  name: string,
+  description: string,
+  boundaries: { readonly start: number; readonly factor: number; readonly count: number },
+  labels: Labels
+): Metric.Metric.Histogram<number> =>
   Metric.fromMetricKey(
     MetricKey.taggedWithLabels(
-      MetricKey.histogram(name, MetricBoundaries.exponential({ start: 16, factor: 2, count: 16 }), description),
+      // Effect counts the infinite one
+      MetricKey.histogram(
+        name,
+        MetricBoundaries.exponential({ ...boundaries, count: boundaries.count + 1 }),
+        description
+      ),
       labelled(labels)
     )
   )

@@ -21,6 +21,7 @@ import { type AnyFiber, withFiber, writesDebug } from "../core/fiber.js"
 import { known } from "../core/makeError.js"
 import { finite, limitOf, type Pause } from "../core/time.js"
 import { parseJson } from "../kit/plainJson.js"
+import type { CallDefaults } from "../operations/operations.js"
 import type { ReadBody } from "../operations/requests.js"
 import * as Address from "../options/address.js"
 import { afterARunMayExist } from "../options/callOptions.js"
@@ -45,6 +46,8 @@ export interface Endpoint<A> extends Request.RequestDescription {
 export interface Caller {
   readonly config: Request.CallConfig
   readonly transport: Http.HttpTransport
+  /** The server of the requests, for spans and metrics. */
+  readonly server: CallDefaults["server"]
   readonly log: ((event: LogEvent) => void) | undefined
   /** The event sink of a fiber; `undefined` without a listener. */
   readonly sinkOf: (fiber: AnyFiber) => EventSink | undefined
@@ -194,6 +197,11 @@ export const attempts = <Q extends Http.TransportRequest, D extends Request.Requ
   })
 }
 
+const serverOf = (origin: string): CallDefaults["server"] => {
+  const { hostname, port, protocol } = new URL(origin)
+  return { address: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || (protocol === "https:" ? 443 : 80) }
+}
+
 /**
  * Makes the caller of a client over its transport. Those that wait for their turn are refused when the scope closes.
  */
@@ -285,6 +293,7 @@ export const make = (
     const caller: Caller = {
       config,
       transport,
+      server: serverOf(config.origin),
       log,
       sinkOf,
       budget,

@@ -16,7 +16,7 @@ import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import type * as Stream from "effect/Stream"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { type AnyFiber, metricLabelsOf, type UpdateLabels, withFiber } from "../core/fiber.js"
+import { type AnyFiber, metricLabelsOf, withFiber } from "../core/fiber.js"
 import { fromResponse, type OnClose, type Pull } from "../core/streamPull.js"
 import { milliseconds } from "../core/time.js"
 import { digitsIn, digitsOf, parseJson, withDigits } from "../kit/plainJson.js"
@@ -99,8 +99,11 @@ const open = (
   )
 
 /** The labels for the usage of a stream. */
-const labelsOf = (fiber: AnyFiber, { flow }: StreamEndpoint): UpdateLabels =>
-  flow === undefined ? metricLabelsOf(fiber) : Metrics.labelsWithFlow(fiber, flow)
+const labelsOf = (fiber: AnyFiber, { server }: Caller, { flow }: StreamEndpoint): Metrics.CallLabels => {
+  if (flow !== undefined) return Metrics.labelsOfCall(fiber, flow, server)
+  const own = metricLabelsOf(fiber)
+  return { ours: own, genAi: own }
+}
 
 /** Reads a response to its end. A pull gives all the events that one arrival of bytes completed. */
 const read = (
@@ -119,7 +122,7 @@ const read = (
   const fail = (reason: string): void => {
     error ??= unexpected(facts, response, "", reason)
   }
-  const meter = new Metrics.Meter(labelsOf(fiber, endpoint))
+  const meter = new Metrics.Meter(labelsOf(fiber, caller, endpoint))
   const { scrub, see } = chunkScrubber(caller.scrub)
   const decoder = new SseDecoder(
     (name, data) => {

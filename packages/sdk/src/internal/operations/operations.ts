@@ -30,6 +30,8 @@ export interface CallDefaults {
   readonly runPaths?: "auto" | "seq" | "flow-runs" | undefined
   /** Whether `TraceScope.replay` may replay. Default: false. */
   readonly replayEnabled?: boolean | undefined
+  /** The server of the API, for spans. Absent where no request is sent to it. */
+  readonly server?: { readonly address: string; readonly port: number } | undefined
   /** Whether calls that ended are given the spans of their steps. Default: false. */
   readonly stepSpans?: boolean | "payloads" | undefined
   /** The id of the replayed session, in a replay of one. */

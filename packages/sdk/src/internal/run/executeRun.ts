@@ -102,8 +102,11 @@ const executionIdOf = (error: unknown): string | undefined =>
     ? error.executionId
     : undefined
 
-const outcomeOf = (result: RunResult | OnceRunResult): string =>
+const outcomeOf = (
+  result: RunResult | OnceRunResult
+): Metrics.Outcome => [
   result.status !== "completed" ? "paused" : "reused" in result && result.reused ? "reused" : "completed"
+]
 
 /**
  * A call of a run: within its total timeout, settled in its budgets, with its span, and counted. A session that is derived
@@ -133,7 +136,7 @@ export const asCall = <A extends RunResult | OnceRunResult, E, R>(
   return Metrics.counted(
     fiber,
     "execute",
-    address,
+    run,
     outcomeOf,
     Spans.flowSpan(
       fiber,
@@ -353,11 +356,10 @@ const answeredBy = <E, R>(
   handler: Tools.HandlerStrategy<E, R>,
   state: PausedState
 ): RunEffect<E, R> => {
-  const { addressText, method } = run
   const { accumulatedOutputs, executionId, iterationsUsed, pausedAtStep, toolCallMessages, toolCalls } = state
   const place = [pausedAtStep, iterationsUsed, accumulatedOutputs, toolCallMessages]
   return Effect.flatMap(
-    Tools.answer(handler, { method, addressText, executionId, toolCalls, place, rounds: state.rounds }),
+    Tools.answer(handler, { ...run, executionId, toolCalls, place, rounds: state.rounds }),
     (results) => {
       run.answeredItself = true
       const rounds = state.rounds + 1

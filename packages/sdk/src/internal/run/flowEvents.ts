@@ -92,7 +92,7 @@ export const begin = <E, R>(
     origin,
     costs,
     Spans.streamSpans(fiber, name, { executionId: origin.cursor.executionId, ...settings }),
-    Metrics.executionStarted(fiber, settings.only, settings.address),
+    Metrics.executionStarted(fiber, settings.only, settings),
     (cursor, results) => resume(settings, costs, cursor, results)
   )
 }

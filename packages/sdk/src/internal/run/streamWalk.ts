@@ -17,6 +17,7 @@ import { problemOf } from "../core/runProblem.js"
 import { toSource } from "../core/streamPull.js"
 import { endedBy, pauseOf } from "../core/time.js"
 import { decodeResult, hasResultSchema } from "../options/flowCodec.js"
+import { errorType, failureType } from "../telemetry/attributes.js"
 import * as Metrics from "../telemetry/metrics.js"
 import type { StreamSpans } from "../telemetry/spans.js"
 import * as Delivered from "./deliveredEvent.js"
@@ -61,6 +62,8 @@ export class StreamWalk<E, R> {
   private readonly out: Array<Delivered.DeliveredRunEvent> = []
   /** The status with which the run ended. */
   private status: string | undefined
+  /** The `error.type` of a run whose failure is an event. */
+  private errorType: string | undefined
   /** Whether the caller goes on with another stream, and may never read the end of this one. */
   private handedOver = false
   /** A pause that a cut swallowed. It is delivered once the server goes on from there. */
@@ -75,7 +78,7 @@ export class StreamWalk<E, R> {
     private readonly costs: RunCosts | undefined,
     private readonly spans: StreamSpans | undefined,
     /** Counts the run with its outcome. */
-    private readonly count: (outcome: string) => void,
+    private readonly count: (...outcome: Metrics.Outcome) => void,
     private readonly resume: Delivered.ResumeStream
   ) {
     this.state = RunFold.changed(RunFold.stateAt(origin.cursor, origin.mayBeOver), { begun: origin.begun })
@@ -252,6 +255,7 @@ export class StreamWalk<E, R> {
           this.emit(Delivered.flowCompleted(closing, state, { value: null, digits: undefined, from: "completed" }))
         }
         this.status = "failed"
+        this.errorType = errorType(error)
         return isDone
       }
       case "completed": {
@@ -348,13 +352,14 @@ export class StreamWalk<E, R> {
   /** Runs the handler for the pause in the state of the run. */
   private answer(answering: HandlerStrategy<E, R>): Effect.Effect<void, E | CallError, R> {
     return Effect.gen(this, function*() {
-      const { settings: { addressText, method }, spans, state: { executionId = "", last, pending, rounds } } = this
+      const { settings: { addressText, http, method }, spans, state: { executionId = "", last, pending, rounds } } =
+        this
       if (pending?.toolCalls === undefined) return
       const { iterationsUsed, stepId, toolCallMessages, toolCalls } = pending
       // a loop completes a step several times
       const place = [last?.length, stepId, iterationsUsed, toolCallMessages]
       const answered = Effect.mapError(
-        answer(answering, { method, addressText, executionId, toolCalls, place, rounds }),
+        answer(answering, { http, method, addressText, executionId, toolCalls, place, rounds }),
         (error) => this.failures.ofHandler(error)
       )
       const results = yield* spans === undefined ? answered : withParent(answered, spans.innermost())
@@ -374,9 +379,11 @@ export class StreamWalk<E, R> {
       }
       const end = next._tag === "fail" ? Exit.fail(next.error) : exit
       const status = next._tag === "done" && Exit.isSuccess(end) ? this.status : undefined
-      spans?.end(end, { executionId, status })
+      const type = Exit.isFailure(end) ? failureType(end.cause) : this.errorType
+      spans?.end(end, { executionId, status, errorType: type })
       this.count(
-        Exit.isFailure(end) ? Metrics.failureOutcome(end.cause) : status ?? (handedOver ? "paused" : "stopped")
+        Exit.isFailure(end) ? Metrics.failureOutcome(end.cause) : status ?? (handedOver ? "paused" : "stopped"),
+        type
       )
       // V8 keeps streams longer than they are read, and the outputs with them
       this.out.splice(0)

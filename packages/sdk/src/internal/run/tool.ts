@@ -11,6 +11,7 @@ import { issueText } from "../core/mismatch.js"
 import { checkJson } from "../kit/jsonProblem.js"
 import { isFields, misnamed, type Names, unreadable } from "../kit/names.js"
 import { parseArguments, type ToolCall } from "../kit/pauses.js"
+import { errorType } from "../telemetry/attributes.js"
 import { toolSpans } from "../telemetry/spans.js"
 
 export { parseArguments, type ToolCall }
@@ -49,6 +50,8 @@ export interface RoundSettings {
   readonly method: string
   readonly concurrency: number
   readonly onFailure: "fail" | "report"
+  /** Whether spans have the arguments and the results of calls. Default: false. */
+  readonly payloads?: boolean | undefined
   /** The flow and the run of the calls, for errors. */
   readonly facts?: RefusalFacts | undefined
 }
@@ -59,6 +62,8 @@ export interface RoundSettings {
  */
 export interface ToolOutcome extends ToolResult {
   readonly fault?: "unknown tool" | "bad arguments" | undefined
+  /** The `error.type` of a handler that failed. */
+  readonly errorType?: string | undefined
 }
 
 /** One typed tool; made by `Tools.tool`, gathered by `Tools.make`. */
@@ -188,7 +193,8 @@ export const answered = (call: ToolCall, content: unknown): ToolOutcome => ({
 /** The result of a call whose handler failed: the message, no stack. */
 export const failed = (call: ToolCall, error: unknown): ToolOutcome => ({
   toolCallId: call.id,
-  content: { error: describe(error) }
+  content: { error: describe(error) },
+  errorType: errorType(error)
 })
 
 /** The result of a call that no handler could take. */
@@ -335,19 +341,24 @@ const readTool = <E, R>(tool: Tool<E, R>): AnsweringTool<E | InvalidRequestError
 }
 
 /** Gathers tools. Each runs by itself. */
-export const gather = <E, R>(tools: ReadonlyArray<AnsweringTool<E, R>>): ToolSet<E, R> => ({
+export const gather = <E, R>(
+  tools: ReadonlyArray<AnsweringTool<E, R>>,
+  declarations = tools.map(({ declaration }) => declaration)
+): ToolSet<E, R> => ({
   [TypeId]: TypeId,
-  declarations: tools.map(({ declaration }) => declaration),
+  declarations,
   problem: tools.find(({ problem }) => problem !== undefined)?.problem,
   run: (calls, settings) =>
     Effect.forEach(calls, (call) => {
       const tool = tools.find(({ name }) => name === call.name)
       const known = tools.map(({ name }) => name).join(", ")
-      return toolSpans(
-        [call],
-        tool === undefined
-          ? Effect.succeed(faulty(call, "unknown tool", `${JSON.stringify(call.name)}; the tools are ${known}`))
-          : Effect.flatMap(tool.answer(call, settings), (outcome) => sendable(call, settings, outcome))
+      const answer = tool === undefined
+        ? Effect.succeed(faulty(call, "unknown tool", `${JSON.stringify(call.name)}; the tools are ${known}`))
+        : Effect.flatMap(tool.answer(call, settings), (outcome) => sendable(call, settings, outcome))
+      const { payloads } = settings
+      return Effect.map(
+        toolSpans({ calls: [call], declarations, payloads }, Effect.map(answer, (outcome) => [outcome] as const)),
+        ([outcome]) => outcome
       )
     }, { concurrency: settings.concurrency })
 })

@@ -12,6 +12,7 @@ import type { PendingTools } from "../../FlowCursor.js"
 import { type InvalidRequestError, ToolCallLimitError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { invalid, known, newError, type RefusalFacts } from "../core/makeError.js"
 import * as Pauses from "../kit/pauses.js"
+import type { HttpService } from "../operations/operations.js"
 import * as Spans from "../telemetry/spans.js"
 import * as Tool from "./tool.js"
 
@@ -108,6 +109,7 @@ const maxFaultyRounds = 3
 
 /** The facts of a pause that its handler needs. */
 export interface ToolPause {
+  readonly http: Pick<HttpService, "defaults">
   readonly method: string
   readonly addressText: string
   readonly executionId: string
@@ -121,7 +123,7 @@ export interface ToolPause {
 /** Runs the handler for the calls of a pause. */
 const run = Effect.fnUntraced(function*<E, R>(
   { concurrency, onFailure, tools }: HandlerStrategy<E, R>,
-  { addressText: flow, executionId, method, rounds, toolCalls }: ToolPause
+  { addressText: flow, executionId, http, method, rounds, toolCalls }: ToolPause
 ): Effect.fn.Return<ReadonlyArray<AnsweredCall>, E | InvalidRequestError | UnexpectedResponseError, R> {
   const asked = Pauses.distinctCalls(toolCalls)
   if (typeof asked === "string") {
@@ -129,7 +131,13 @@ const run = Effect.fnUntraced(function*<E, R>(
   }
   const outcomes = yield* Spans.roundSpan(
     rounds,
-    tools.run(asked, { method, concurrency, onFailure, facts: { flow, executionId } })
+    tools.run(asked, {
+      method,
+      concurrency,
+      onFailure,
+      payloads: http.defaults.stepSpans === "payloads",
+      facts: { flow, executionId }
+    })
   )
   const problem = Pauses.checkResults(asked, outcomes)
   if (problem !== undefined) return yield* invalid(method, problem.field, problem.reason, { flow, executionId })

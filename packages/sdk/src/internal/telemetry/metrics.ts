@@ -4,27 +4,66 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as MetricLabel from "effect/MetricLabel"
 import { isNoukaiError, type NoukaiError } from "../../NoukaiError.js"
-import { metricNames } from "../../Telemetry.js"
+import { attributeKeys, genAi, metricNames } from "../../Telemetry.js"
+import { knownCount } from "../core/cost.js"
 import * as Fibers from "../core/fiber.js"
 import { unsafeMonotonic } from "../core/time.js"
+import type { CallDefaults } from "../operations/operations.js"
 import { type FlowAddress, format } from "../options/address.js"
+import { failureType } from "./attributes.js"
 
 export type CountedOperation = "execute" | "events" | "steps" | "submit" | "forward"
 
-/** The number of flows with a label of their own, in a process. */
-const maxFlows = 100
+/** The flow of a call, and the server that it is sent to. */
+export interface CountedCall {
+  readonly address: FlowAddress
+  readonly http: { readonly defaults: CallDefaults }
+}
 
-/** The list of labels made last for each flow: Effect finds metrics by their list of labels. */
-const byFlow = new Map<string, { readonly own: Fibers.UpdateLabels; readonly labels: Fibers.UpdateLabels }>()
+/** The labels of the updates of one call: of this package's metrics, and of those of the GenAI conventions. */
+export interface CallLabels {
+  readonly ours: Fibers.UpdateLabels
+  readonly genAi: Fibers.UpdateLabels
+}
+
+/** The number of values with a label of their own, in a process: of flows, tools, models and errors. */
+const maxValues = 100
+
+/** Returns a value that is one of the first 100, and another text for each later value. */
+const limited = (
+  seen: { readonly size: number; readonly has: (value: string) => boolean },
+  value: string,
+  other: string
+) => seen.has(value) || seen.size < maxValues ? value : other
+
+interface FlowLabels extends CallLabels {
+  readonly own: Fibers.UpdateLabels
+  readonly server: CallDefaults["server"]
+}
+
+/** The lists of labels made last for each flow: Effect finds metrics by their list of labels. */
+const byFlow = new Map<string, FlowLabels>()
 
 /** Returns the labels of a fiber's updates, with the label of a flow: `other` for all flows after the first 100. */
-export const labelsWithFlow = (fiber: Fibers.AnyFiber, address: FlowAddress): Fibers.UpdateLabels => {
-  const text = format(address)
-  const flow = byFlow.has(text) || byFlow.size < maxFlows ? text : "other"
+export const labelsOfCall = (
+  fiber: Fibers.AnyFiber,
+  address: FlowAddress,
+  server: CallDefaults["server"]
+): CallLabels => {
+  const flow = limited(byFlow, format(address), "other")
   const own = Fibers.metricLabelsOf(fiber)
   let known = byFlow.get(flow)
-  if (known?.own !== own) byFlow.set(flow, known = { own, labels: [...own, MetricLabel.make("flow", flow)] })
-  return known.labels
+  if (known?.own !== own || known.server !== server) {
+    const genAi = [...own, MetricLabel.make(attributeKeys.agentName, flow)]
+    if (server !== undefined) {
+      genAi.push(
+        MetricLabel.make(attributeKeys.serverAddress, server.address),
+        MetricLabel.make(attributeKeys.serverPort, String(server.port))
+      )
+    }
+    byFlow.set(flow, known = { own, server, ours: [...own, MetricLabel.make("flow", flow)], genAi })
+  }
+  return known
 }
 
 /** Metrics are made when they are first written: a program that starts names all of them and writes one. */
@@ -33,9 +72,61 @@ function late<A>(make: () => A): () => A {
   return () => made ??= make()
 }
 
+type Labels = Readonly<Record<string, string>>
+
+/** The labels that all metrics of the conventions have. Exporters read the unit from its label. */
+const conventional = (unit: string, operationName: string): Labels => ({
+  unit,
+  [attributeKeys.operationName]: operationName,
+  [attributeKeys.provider]: genAi.provider
+})
+
+const seconds = (name: string, description: string, labels: Labels) =>
+  Fibers.histogram(name, description, { start: 0.01, factor: 2, count: 14 }, labels)
+
+/** Metrics that differ in one label alone, by its value; all after the first 100 share one. */
+const byValue = <A>(make: (value: string) => A, other: string): (value: string) => A => {
+  const made = new Map<string, A>()
+  return (given) => {
+    const value = limited(made, given, other)
+    let metric = made.get(value)
+    if (metric === undefined) made.set(value, metric = make(value))
+    return metric
+  }
+}
+
+const ofError = (errorType: string): Labels => errorType === "" ? {} : { [attributeKeys.errorType]: errorType }
+
+/** By the type of the error; empty: none. */
+const operationDuration = byValue((errorType) =>
+  seconds(metricNames.operationDuration, "duration of runs", {
+    ...conventional("s", genAi.run),
+    ...ofError(errorType)
+  }), "_OTHER")
+
+const toolDuration = byValue(
+  (tool) =>
+    byValue((errorType) =>
+      seconds(metricNames.toolDuration, "duration of calls of tools", {
+        ...conventional("s", genAi.tool),
+        [attributeKeys.toolName]: tool,
+        [attributeKeys.toolType]: "function",
+        ...ofError(errorType)
+      }), "_OTHER"),
+  "other"
+)
+
 const ofOperation = (operation: CountedOperation) => ({
-  duration: Fibers.durations(metricNames.executionDuration, "milliseconds from the call to its end", { operation }),
-  byOutcome: new Map<string, ReturnType<typeof Fibers.counter>>()
+  duration: Fibers.histogram(
+    metricNames.executionDuration,
+    "milliseconds from the call to its end",
+    { start: 16, factor: 2, count: 15 },
+    { operation }
+  ),
+  byOutcome: byValue(
+    (outcome) => Fibers.counter(metricNames.executions, "executions that ended", { operation, outcome }),
+    "other"
+  )
 })
 
 const operations: { [K in CountedOperation]?: ReturnType<typeof ofOperation> } = {}
@@ -50,23 +141,24 @@ export const failureOutcome = (cause: Cause.Cause<unknown>): string => {
 
 const now = (fiber: Fibers.AnyFiber): number => unsafeMonotonic(Fibers.clockOf(fiber))
 
+/** How an execution ended, and the type of its error. */
+export type Outcome = readonly [outcome: string, errorType?: string | undefined]
+
 /** Counts one execution when it ends. */
 export const executionStarted = (
   fiber: Fibers.AnyFiber,
   operation: CountedOperation,
-  address: FlowAddress
-): (outcome: string) => void => {
+  call: CountedCall
+): (...outcome: Outcome) => void => {
   const began = now(fiber)
-  const labels = labelsWithFlow(fiber, address)
-  return (outcome) => {
+  const labels = labelsOfCall(fiber, call.address, call.http.defaults.server)
+  return (outcome, errorType = "") => {
     const { byOutcome, duration } = operations[operation] ??= ofOperation(operation)
-    let executions = byOutcome.get(outcome)
-    if (executions === undefined) {
-      executions = Fibers.counter(metricNames.executions, "executions that ended", { operation, outcome })
-      byOutcome.set(outcome, executions)
-    }
-    executions.unsafeUpdate(1, labels)
-    duration.unsafeUpdate(now(fiber) - began, labels)
+    const elapsed = now(fiber) - began
+    byOutcome(outcome).unsafeUpdate(1, labels.ours)
+    duration.unsafeUpdate(elapsed, labels.ours)
+    // a run that was found was only read
+    if (outcome !== "reused") operationDuration(errorType).unsafeUpdate(elapsed / 1000, labels.genAi)
   }
 }
 
@@ -74,15 +166,29 @@ export const executionStarted = (
 export const counted = <A, E, R>(
   fiber: Fibers.AnyFiber,
   operation: CountedOperation,
-  address: FlowAddress,
-  outcomeOf: (value: A) => string,
+  call: CountedCall,
+  outcomeOf: (value: A) => Outcome,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => {
-  const ended = executionStarted(fiber, operation, address)
+  const ended = executionStarted(fiber, operation, call)
   return Effect.onExit(
     self,
-    (exit) => Effect.sync(() => ended(Exit.isSuccess(exit) ? outcomeOf(exit.value) : failureOutcome(exit.cause)))
+    (exit) =>
+      Effect.sync(() =>
+        Exit.isSuccess(exit)
+          ? ended(...outcomeOf(exit.value))
+          : ended(failureOutcome(exit.cause), failureType(exit.cause))
+      )
   )
+}
+
+/** Counts calls of tools that begin now. Names that a model made up have no label of their own. */
+export const toolCalled = (
+  fiber: Fibers.AnyFiber
+): (tool: string | undefined, errorType: string | undefined) => void => {
+  const began = now(fiber)
+  return (tool = "other", errorType = "") =>
+    toolDuration(tool)(errorType).unsafeUpdate((now(fiber) - began) / 1000, Fibers.metricLabelsOf(fiber))
 }
 
 const retries = (reason: "throttled" | "transient") =>
@@ -112,8 +218,18 @@ export const streamOpened = (fiber: Fibers.AnyFiber): () => void => {
   return () => open().unsafeModify(-1, labels)
 }
 
-const tokens = (type: "input" | "output") =>
-  late(() => Fibers.counter(metricNames.tokens, "tokens of steps, as streams and traces tell them", { type }))
+const tokens = (type: "input" | "output") => {
+  const name = type === "input" ? metricNames.inputTokens : metricNames.outputTokens
+  const labels = conventional("{token}", genAi.model)
+  return late(() => ({
+    ours: Fibers.counter(metricNames.tokens, "tokens of steps, as streams and traces tell them", { type }),
+    sum: Fibers.counter(name, `${type} tokens of steps`, { ...labels, [attributeKeys.tokenModality]: "unknown" }),
+    usage: Fibers.histogram(metricNames.tokenUsage, "tokens of a step", { start: 1, factor: 4, count: 14 }, {
+      ...labels,
+      [attributeKeys.tokenType]: type
+    })
+  }))
+}
 const inputTokens = tokens("input")
 const outputTokens = tokens("output")
 const cost = late(() => Fibers.counter(metricNames.cost, "USD that steps cost, as streams and traces tell it"))
@@ -125,36 +241,38 @@ interface Usage {
     | null
     | undefined
   readonly costUsd?: string | null | undefined
+  readonly modelUsed?: string | undefined
 }
 
-/**
- * Adds up the tokens and costs of completed steps, and counts them when told to, since updating metrics for every event
- * is measurable.
- */
+const ofModel = byValue((model) => [
+  MetricLabel.make(attributeKeys.model, model),
+  MetricLabel.make(attributeKeys.responseModel, model)
+], "other")
+
+/** Keeps the usage of completed steps, and counts it when told to, since updating metrics for every event is measurable. */
 export class Meter {
-  private input = 0
-  private output = 0
-  private usd = 0
+  private steps: Array<Usage> = []
 
-  constructor(private readonly labels: Fibers.UpdateLabels) {}
+  constructor(private readonly labels: CallLabels) {}
 
-  add({ costUsd, tokens }: Usage): void {
-    if (tokens) {
-      this.input += positive(tokens.prompt)
-      this.output += positive(tokens.completion)
-    }
-    if (costUsd) this.usd += positive(Number(costUsd))
+  add(step: Usage): void {
+    this.steps.push(step)
   }
 
   count(): void {
-    if (this.input > 0) inputTokens().unsafeUpdate(this.input, this.labels)
-    if (this.output > 0) outputTokens().unsafeUpdate(this.output, this.labels)
-    if (this.usd > 0) cost().unsafeUpdate(this.usd, this.labels)
-    this.input = 0
-    this.output = 0
-    this.usd = 0
+    const { genAi, ours } = this.labels
+    for (const { costUsd, modelUsed, tokens } of this.steps.splice(0)) {
+      const labels = modelUsed === undefined ? genAi : [...genAi, ...ofModel(modelUsed)]
+      for (const [metrics, given] of [[inputTokens, tokens?.prompt], [outputTokens, tokens?.completion]] as const) {
+        const known = knownCount(given)
+        if (known === undefined) continue
+        const { ours: counter, sum, usage } = metrics()
+        counter.unsafeUpdate(known, ours)
+        sum.unsafeUpdate(known, labels)
+        usage.unsafeUpdate(known, labels)
+      }
+      const usd = knownCount(costUsd ? Number(costUsd) : 0)
+      if (usd !== undefined) cost().unsafeUpdate(usd, ours)
+    }
   }
 }
-
-const positive = (value: number | null | undefined): number =>
-  typeof value === "number" && value > 0 && Number.isFinite(value) ? value : 0

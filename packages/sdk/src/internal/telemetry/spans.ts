@@ -15,7 +15,12 @@ import { isNoukaiError } from "../../NoukaiError.js"
 import { attributeKeys, spanNames } from "../../Telemetry.js"
 import { type AnyFiber, clockOf, readFiber, spanAnnotationsOf, tracerOf, withFiber } from "../core/fiber.js"
 import { known } from "../core/makeError.js"
+import type { ToolCall } from "../kit/pauses.js"
+import type { HttpService } from "../operations/operations.js"
+import { scopeOf } from "../operations/scope.js"
 import { type FlowAddress, type FlowVersion, format } from "../options/address.js"
+import * as Attributes from "./attributes.js"
+import { toolCalled } from "./metrics.js"
 
 /** Whether a tracer is installed for a fiber: Effect's built-in one keeps spans to itself. */
 export const isTracing = (fiber: AnyFiber): boolean => tracerOf(fiber) !== undefined
@@ -37,6 +42,9 @@ export interface RunOutcome {
   readonly executionId?: string | undefined
   readonly sessionId?: string | undefined
   readonly status?: string | undefined
+  readonly flowId?: string | undefined
+  /** The `error.type` of a failure. */
+  readonly errorType?: string | undefined
   /** The status of a response that is passed on as it is. */
   readonly httpStatus?: number | undefined
   /** The cost and the tokens of the whole run, where they were read. */
@@ -52,18 +60,24 @@ const outcomeAttributes = (outcome: RunOutcome): SpanAttributes =>
     [attributeKeys.executionId]: outcome.executionId,
     [attributeKeys.sessionId]: outcome.sessionId,
     [attributeKeys.status]: outcome.status,
+    [attributeKeys.flowId]: outcome.flowId,
+    [attributeKeys.agentId]: outcome.flowId,
+    [attributeKeys.errorType]: outcome.errorType,
     [attributeKeys.httpStatus]: outcome.httpStatus,
     [attributeKeys.runCost]: outcome.costUsd,
     // absent from an exact cost
     [attributeKeys.runUnknownCosts]: outcome.unknownCosts || undefined,
-    [attributeKeys.inputTokens]: outcome.tokens?.prompt,
-    [attributeKeys.outputTokens]: outcome.tokens?.completion
+    ...Attributes.tokenAttributes(outcome.tokens)
   })
 
-/** The ids that an error has of its run and of its session. */
+/** The facts that an error has of its run and of its session. */
 const outcomeOfError = (error: unknown): RunOutcome =>
   isNoukaiError(error)
     ? {
+      ...(error._tag === "FlowExecutionError" && {
+        flowId: error.flowId,
+        status: error.status === "failed" ? error.status : undefined
+      }),
       executionId: error.executionId,
       sessionId: "sessionId" in error && typeof error.sessionId === "string" ? error.sessionId : undefined
     }
@@ -71,6 +85,7 @@ const outcomeOfError = (error: unknown): RunOutcome =>
 
 /** The facts of a call that are known before its first request. */
 export interface FlowFacts {
+  readonly http: Pick<HttpService, "defaults">
   readonly address: FlowAddress
   readonly version: FlowVersion
   readonly sessionId: string | undefined
@@ -82,17 +97,27 @@ export interface FlowFacts {
 const outcomeOfFlowError = (error: unknown, address: FlowAddress): RunOutcome =>
   isNoukaiError(error) && error.flow !== undefined && error.flow !== format(address) ? {} : outcomeOfError(error)
 
-const addressAttributes = (address: FlowAddress): SpanAttributes => ({
-  [attributeKeys.org]: address.org,
-  [attributeKeys.project]: address.project,
-  [attributeKeys.slug]: address.slug
+/** The outcome of a failure. */
+const failed = (cause: Cause.Cause<unknown>, ofError: (error: unknown) => RunOutcome): RunOutcome => ({
+  ...Option.getOrUndefined(Option.map(Cause.failureOption(cause), ofError)),
+  errorType: Attributes.failureType(cause)
 })
 
-const flowAttributes = ({ address, executionId, sessionId, version }: FlowFacts): SpanAttributes => ({
-  ...addressAttributes(address),
-  [attributeKeys.version]: String(version),
-  ...outcomeAttributes({ executionId, sessionId })
-})
+const flowAttributes = (
+  fiber: AnyFiber,
+  { address, executionId, http, sessionId, version }: FlowFacts
+): SpanAttributes => {
+  const scope = scopeOf(fiber)
+  const isCaptured = scope?.mode === "capture" && scope.sessionId === sessionId
+  return known({
+    ...Attributes.runAttributes(address, scope?.http === undefined ? http.defaults.server : undefined),
+    [attributeKeys.version]: String(version),
+    [attributeKeys.agentVersion]: String(version),
+    // the session of a capture is made for its replay, and no conversation
+    [attributeKeys.conversationId]: isCaptured ? undefined : sessionId,
+    ...outcomeAttributes({ executionId, sessionId })
+  })
+}
 
 /** Adds the session to the span of a call that learns it while it runs, if a tracer is installed. */
 export const annotateSession = (sessionId: string): Effect.Effect<void> =>
@@ -103,13 +128,13 @@ const clientSpan = <A, E, R>(
   name: string,
   attributes: () => SpanAttributes,
   outcomeOf: (value: A) => RunOutcome,
-  ofError: (error: E) => RunOutcome,
+  ofError: (error: unknown) => RunOutcome,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   isTracing(fiber)
     ? self.pipe(
       Effect.tap((value) => Effect.annotateCurrentSpan(outcomeAttributes(outcomeOf(value)))),
-      Effect.tapError((error) => Effect.annotateCurrentSpan(outcomeAttributes(ofError(error)))),
+      Effect.tapErrorCause((cause) => Effect.annotateCurrentSpan(outcomeAttributes(failed(cause, ofError)))),
       Effect.withSpan(name, { kind: "client", captureStackTrace: false, attributes: attributes() })
     ) as Effect.Effect<A, E, R>
     : self
@@ -124,7 +149,7 @@ export const flowSpan = <A extends RunOutcome, E, R>(
   clientSpan(
     fiber,
     name,
-    () => flowAttributes(facts),
+    () => flowAttributes(fiber, facts),
     identity,
     (error) => outcomeOfFlowError(error, facts.address),
     self
@@ -139,7 +164,7 @@ export interface ReadSubject {
 }
 
 const readAttributes = ({ address, executionId, sessionId, stepId }: ReadSubject): SpanAttributes => ({
-  ...(address === undefined ? undefined : addressAttributes(address)),
+  ...(address === undefined ? undefined : Attributes.addressAttributes(address)),
   ...known({ [attributeKeys.stepId]: stepId }),
   ...outcomeAttributes({ executionId, sessionId })
 })
@@ -162,7 +187,9 @@ export const readStreamSpan = <A, E, R>(
   Stream.unwrap(readFiber((fiber) => {
     if (!isTracing(fiber)) return self
     const options = { kind: "client", captureStackTrace: false, attributes: readAttributes(facts) } as const
-    return Stream.withSpan(self, name, options) as Stream.Stream<A, E, R>
+    const told = Stream.tapErrorCause(self, (cause) =>
+      Effect.annotateCurrentSpan(outcomeAttributes(failed(cause, outcomeOfError))))
+    return Stream.withSpan(told, name, options) as Stream.Stream<A, E, R>
   }))
 
 /** The facts of a step that completed. */
@@ -214,12 +241,14 @@ export const streamSpans = (
     span.end(clock.unsafeCurrentTimeNanos(), exit)
 
   const parent = Context.getOption(fiber.currentContext, Tracer.ParentSpan)
-  const stream = open(name, parent, "client", flowAttributes(facts))
+  const stream = open(name, parent, "client", flowAttributes(fiber, facts))
   let step: { readonly id: string; readonly span: Tracer.Span } | undefined
+  const steps: Array<Pick<StepFacts, "tokens">> = []
 
   const closeStep = (status: string | undefined, exit: Exit.Exit<unknown, unknown>): void => {
     if (step === undefined) return
-    annotate(step.span, { [attributeKeys.stepStatus]: status })
+    const errorType = Exit.isFailure(exit) ? Attributes.failureType(exit.cause) : undefined
+    annotate(step.span, { [attributeKeys.stepStatus]: status, [attributeKeys.errorType]: errorType })
     close(step.span, exit)
     step = undefined
   }
@@ -237,17 +266,18 @@ export const streamSpans = (
       annotate(step.span, {
         [attributeKeys.stepDuration]: facts.durationMs,
         [attributeKeys.stepCost]: facts.costUsd,
-        [attributeKeys.inputTokens]: facts.tokens?.prompt,
-        [attributeKeys.outputTokens]: facts.tokens?.completion
+        ...Attributes.tokenAttributes(facts.tokens)
       })
+      steps.push({ tokens: facts.tokens })
       closeStep("completed", Exit.void)
     },
     stepFailed: (error) => closeStep("failed", Exit.fail(error)),
     end: (exit, outcome) => {
       closeStep(undefined, exit)
-      const failure = Exit.isFailure(exit) ? Cause.failureOption(exit.cause) : Option.none()
-      if (Option.isSome(failure)) annotate(stream, outcomeAttributes(outcomeOfFlowError(failure.value, facts.address)))
-      annotate(stream, outcomeAttributes(outcome))
+      if (Exit.isFailure(exit)) {
+        annotate(stream, outcomeAttributes(failed(exit.cause, (error) => outcomeOfFlowError(error, facts.address))))
+      }
+      annotate(stream, outcomeAttributes({ tokens: Attributes.sumTokens(steps), ...outcome }))
       close(stream, exit)
     }
   }
@@ -256,31 +286,69 @@ export const streamSpans = (
 /** Opens a child span around one tool round, if a tracer is installed. */
 export const roundSpan = <A, E, R>(index: number, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
   const options = { captureStackTrace: false, attributes: { [attributeKeys.roundIndex]: index } }
-  const spanned = Effect.withSpan(self, spanNames.round, options) as Effect.Effect<A, E, R>
+  const spanned = Effect.withSpan(
+    Effect.tapErrorCause(
+      self,
+      (cause) => Effect.annotateCurrentSpan(outcomeAttributes({ errorType: Attributes.failureType(cause) }))
+    ),
+    spanNames.round,
+    options
+  ) as Effect.Effect<A, E, R>
   return withFiber((fiber) => isTracing(fiber) ? spanned : self)
 }
 
-/** Opens one child span per tool call around their answer, if a tracer is installed. */
-export const toolSpans = <A, E, R>(
-  calls: ReadonlyArray<{ readonly id: string; readonly name: string }>,
+/** The part of a call's result that its span tells of. */
+interface CallOutcome {
+  readonly toolCallId: string
+  readonly content: unknown
+  readonly fault?: string | undefined
+  readonly errorType?: string | undefined
+}
+
+/** The calls of tools that are answered together. */
+export interface AnsweredCalls {
+  readonly calls: ReadonlyArray<ToolCall>
+  readonly declarations: ReadonlyArray<{
+    readonly function: { readonly name: string; readonly description?: string | undefined }
+  }>
+  /** Whether the spans have the arguments and the results. */
+  readonly payloads: boolean | undefined
+}
+
+/** Opens one child span per tool call around their answer, if a tracer is installed, and counts the calls. */
+export const toolSpans = <A extends ReadonlyArray<CallOutcome>, E, R>(
+  { calls, declarations, payloads = false }: AnsweredCalls,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   withFiber((fiber) => {
-    if (!isTracing(fiber)) return self
-    const [only, ...others] = calls
-    if (only !== undefined && others.length === 0) {
-      return Effect.withSpan(self, `${spanNames.tool} ${only.name}`, toolSpanOptions(only)) as Effect.Effect<A, E, R>
-    }
-    const spans = Effect.forEach(calls, (call) =>
-      Effect.makeSpanScoped(`${spanNames.tool} ${call.name}`, toolSpanOptions(call)), { discard: true })
-    return Effect.scoped(Effect.zipRight(spans, self)) as Effect.Effect<A, E, R>
+    const ended = toolCalled(fiber)
+    const declared = calls.map(({ name }) => declarations.find((one) => one.function.name === name)?.function)
+    /** Tells the spans how each call ended. Results of a handler that cannot be read are refused later. */
+    const within = (spans: ReadonlyArray<Tracer.Span>) =>
+      Effect.onExit(self, (exit) =>
+        Effect.ignore(Effect.try(() => {
+          const failure = Exit.isFailure(exit) ? Attributes.failureType(exit.cause) : undefined
+          for (const [index, { id }] of calls.entries()) {
+            const outcome = Exit.isSuccess(exit) ? exit.value.find(({ toolCallId }) => toolCallId === id) : undefined
+            const errorType = failure ?? outcome?.fault?.replace(" ", "_") ?? outcome?.errorType
+            ended(declared[index]?.name, errorType)
+            if (errorType !== undefined) spans[index]?.attribute(attributeKeys.errorType, errorType)
+            else if (payloads && outcome !== undefined) {
+              spans[index]?.attribute(attributeKeys.toolResult, Attributes.payloadJson(outcome.content))
+            }
+          }
+        })))
+    if (!isTracing(fiber)) return within([])
+    const spans = calls.map((call, index) =>
+      [`${spanNames.tool} ${call.name}`, {
+        captureStackTrace: false,
+        attributes: known(Attributes.toolAttributes(call, declared[index]?.description, payloads))
+      }] as const
+    )
+    const [only, ...others] = spans
+    return (only !== undefined && others.length === 0
+      ? Effect.useSpan(...only, (span) => Effect.withParentSpan(within([span]), span))
+      : Effect.scoped(
+        Effect.flatMap(Effect.forEach(spans, (span) => Effect.makeSpanScoped(...span)), within)
+      )) as Effect.Effect<A, E, R>
   })
-
-const toolSpanOptions = (call: { readonly id: string; readonly name: string }): Tracer.SpanOptions => ({
-  captureStackTrace: false,
-  attributes: {
-    [attributeKeys.operationName]: spanNames.tool,
-    [attributeKeys.toolName]: call.name,
-    [attributeKeys.toolCallId]: call.id
-  }
-})

@@ -72,6 +72,7 @@ const names: Names<Script> = {
     timeout: true,
     replayEnabled: true,
     runPaths: true,
+    server: { address: true, port: true },
     stepSpans: true,
     log: true,
     pause: true,

@@ -14,6 +14,7 @@ import { timeLimit } from "../core/time.js"
 import type { HttpService } from "../operations/operations.js"
 import type { Trace } from "../operations/requests.js"
 import type { FlowAddress } from "../options/address.js"
+import { sumTokens, tokenAttributes } from "../telemetry/attributes.js"
 import * as Metrics from "../telemetry/metrics.js"
 import { stepAttributes, timelineOf } from "./timeline.js"
 
@@ -45,13 +46,13 @@ const openSpans = (
   fiber: AnyFiber,
   tracer: Tracer.Tracer,
   parent: Option.Option<Tracer.AnySpan>,
-  { address, isWalked, withPayloads }: EndedRun,
+  { address, http, isWalked, withPayloads }: EndedRun,
   trace: Trace
 ): void => {
   const { isDated, steps } = timelineOf(trace)
   if (!isDated) return
   const annotations = spanAnnotationsOf(fiber)
-  const meter = new Metrics.Meter(Metrics.labelsWithFlow(fiber, address))
+  const meter = new Metrics.Meter(Metrics.labelsOfCall(fiber, address, http.defaults.server))
   const spans: Array<Tracer.Span> = []
   // a loop may be listed after its iterations
   const open = (index: number): Tracer.Span => {
@@ -74,6 +75,11 @@ const openSpans = (
     )
   }
   if (!isWalked()) meter.count()
+  if (Option.isSome(parent) && parent.value._tag === "Span") {
+    for (const [key, value] of Object.entries(tokenAttributes(sumTokens(trace.steps)))) {
+      if (value !== undefined) parent.value.attribute(key, value)
+    }
+  }
 }
 
 /** The end of a call. A run that it found and did not run has no spans in it. */

@@ -1,8 +1,8 @@
 /** The steps of a stored trace in their places: each with a start, an end, and the loop that it is in. */
-import * as Inspectable from "effect/Inspectable"
 import { attributeKeys } from "../../Telemetry.js"
-import { iterationLateness, problemOf } from "../core/runProblem.js"
+import { iterationLateness } from "../core/runProblem.js"
 import type { StepTrace } from "../operations/requests.js"
+import * as Attributes from "../telemetry/attributes.js"
 
 /** A trace, or the attempts at one step. */
 export interface GivenTrace {
@@ -198,29 +198,13 @@ export const loopsOf = (
   return loops
 }
 
-const payloadLimit = 4_096
-
-/** A payload as JSON; one that JSON cannot hold, as text. */
-export const payloadText = (value: unknown): string =>
-  typeof value === "string" ? JSON.stringify(value) : Inspectable.toStringUnknown(value, 0)
-
-/** The part of a payload that a span carries; no character is cut in two. */
-const cutPayload = (value: unknown): string | undefined => {
-  if (value === undefined) return undefined
-  const text = payloadText(value)
-  return text.length <= payloadLimit
-    ? text
-    : `${text.slice(0, payloadLimit).replace(/[\ud800-\udbff]$/, "")}…[truncated]`
-}
-
-export type AttributeValue = string | number | boolean
-
 /** The attributes of the span of a step, with the keys of `docs/wire.md#spans`. */
 export const stepAttributes = (
   { end, start, step, waiting }: PlacedStep,
   payloads: boolean
-): ReadonlyArray<readonly [string, AttributeValue]> => {
-  const attributes: { readonly [key: string]: AttributeValue | undefined } = {
+): ReadonlyArray<readonly [string, Attributes.AttributeValue]> => {
+  const payload = (value: unknown) => payloads && value !== undefined ? Attributes.payloadJson(value) : undefined
+  const attributes: Attributes.Attributes = {
     [attributeKeys.stepId]: step.stepId,
     [attributeKeys.stepAttempt]: step.attempt,
     [attributeKeys.stepLoopIndex]: step.loopIndex,
@@ -228,14 +212,12 @@ export const stepAttributes = (
     [attributeKeys.stepDuration]: millisOf(end - start),
     [attributeKeys.stepWaiting]: waiting === 0n ? undefined : millisOf(waiting),
     [attributeKeys.stepCost]: step.costUsd,
-    [attributeKeys.operationName]: step.modelUsed === undefined ? undefined : "chat",
-    [attributeKeys.model]: step.modelUsed,
-    [attributeKeys.inputTokens]: step.tokens?.prompt,
-    [attributeKeys.outputTokens]: step.tokens?.completion,
-    [attributeKeys.errorType]: step.status === "failed" ? problemOf(step.errorContext).code ?? "_OTHER" : undefined,
-    [attributeKeys.stepInput]: payloads ? cutPayload(step.inputContext) : undefined,
-    [attributeKeys.stepOutput]: payloads ? cutPayload(step.outputContext) : undefined,
-    [attributeKeys.stepError]: payloads ? cutPayload(step.errorContext) : undefined
+    ...Attributes.modelAttributes(step, payloads),
+    ...Attributes.tokenAttributes(step.tokens),
+    [attributeKeys.errorType]: step.status === "failed" ? Attributes.problemType(step.errorContext) : undefined,
+    [attributeKeys.stepInput]: payload(step.inputContext),
+    [attributeKeys.stepOutput]: payload(step.outputContext),
+    [attributeKeys.stepError]: payload(step.errorContext)
   }
   return Object.entries(attributes).flatMap(([key, value]) => value === undefined ? [] : [[key, value] as const])
 }

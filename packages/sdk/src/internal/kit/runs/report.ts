@@ -42,8 +42,10 @@ export {
 } from "../../operations/wireEvent.js"
 export { count, decoder } from "../../options/callOptions.js"
 export { runFields } from "../../run/runInput.js"
-export { millisOf, payloadText, stepAttributes, timelineOf } from "../../trace/timeline.js"
-export type { AttributeValue, PlacedStep } from "../../trace/timeline.js"
+export { payloadText, problemType, runAttributes, sumTokens, tokenAttributes } from "../../telemetry/attributes.js"
+export type { AttributeValue } from "../../telemetry/attributes.js"
+export { millisOf, stepAttributes, timelineOf } from "../../trace/timeline.js"
+export type { PlacedStep } from "../../trace/timeline.js"
 
 /**
  * Removes values from a session, as `Cassette.redact` does. Functions find the places of the patterns in each text.
