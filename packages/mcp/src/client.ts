@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { ToolCall, ToolHandler } from "@effect-noukai/promise"
+import { nameOf } from "./internal/names.js"
 import { McpConfigError } from "./McpConfigError.js"
 
 /**
@@ -59,9 +60,6 @@ export interface McpTools {
   readonly tools: ReadonlyArray<Record<string, unknown>>
   readonly toolHandler: ToolHandler
 }
-
-/** The name that a flow knows: MCP allows dots, Noukai does not. */
-const nameOf = (name: string): string => name.replace(/[^A-Za-z0-9_-]/g, "_").slice(0, 64)
 
 const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
 

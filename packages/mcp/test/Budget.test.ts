@@ -55,6 +55,16 @@ describe("the budget of a day", () => {
     assert.strictEqual(statSync(file!).mode & 0o777, 0o600)
   })
 
+  it("belongs to the config, without a path", async () => {
+    const config = configOf({ description: `Says it, ${process.hrtime.bigint()}`, maxCostUsd: "0.03" }, {
+      budgetUsd: "0.04"
+    })
+    assert.notStrictEqual((await say(await world.connect(world.server(config)))).isError, true)
+    assert.match(textOf(await say(await world.connect(world.server(config)))), /^BUDGET_EXCEEDED: /)
+    const other = { ...config, wait: "20 seconds" }
+    assert.notStrictEqual((await say(await world.connect(world.server(other)))).isError, true)
+  })
+
   it("keeps the reserve of a call that was cut off, and gives back the one of a call that was refused", async () => {
     const budgetPath = world.budgetPath()
     const config = configOf({ maxCostUsd: "0.05", timeout: "200 millis" }, { budgetUsd: "0.10" })

@@ -83,6 +83,17 @@ const wrong: ReadonlyArray<readonly [config: unknown, problem: RegExp]> = [
   [server({ cwd: 1 }), /^servers\.weather\.cwd must be a text, not 1$/],
   [server({ allow: undefined }), /^servers\.weather\.allow must be a list of tools with at least one/],
   [server({ allow: [] }), /^servers\.weather\.allow must be a list of tools with at least one/],
+  [
+    { ...server({ allow: ["delete.all", "delete_all"] }), ...tool({ uses: ["weather"] }) },
+    /^tools\.say\.uses: the tools "delete\.all" and "delete_all" would both be named delete_all for the flow/
+  ],
+  [
+    {
+      ...tool({ uses: ["weather", "other"] }),
+      servers: { weather: { command: "a", allow: ["b"] }, other: { command: "a", allow: ["b"] } }
+    },
+    /^tools\.say\.uses: the tools "b" and "b" would both be named b for the flow/
+  ],
   [server({ url: "http://a" }), /^servers\.weather\.url is unexpected/]
 ]
 

@@ -9,6 +9,7 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { McpConfig, type McpTool } from "../McpConfig.js"
 import { McpConfigError } from "../McpConfigError.js"
+import { nameOf } from "./names.js"
 
 type JsonObject = { readonly [name: string]: unknown }
 
@@ -103,9 +104,16 @@ export const prepare = (noukai: Noukai, given: unknown): Prepared => {
     if (isObject(tool.parameters?.["properties"]) && "message" in tool.parameters["properties"]) {
       problems.push(`${path}.parameters: a parameter cannot be named "message", which is the message to the flow`)
     }
-    for (const server of tool.uses ?? []) {
-      if (!Object.hasOwn(config.servers ?? {}, server)) {
-        problems.push(`${path}.uses: there is no server ${JSON.stringify(server)} in servers`)
+    const owned = new Map<string, string>()
+    for (const server of new Set(tool.uses)) {
+      const { allow } = config.servers?.[server] ?? {}
+      if (allow === undefined) problems.push(`${path}.uses: there is no server ${JSON.stringify(server)} in servers`)
+      for (const name of new Set(allow)) {
+        const [own, other] = [nameOf(name), owned.get(nameOf(name))]
+        owned.set(own, name)
+        if (other === undefined) continue
+        const both = `${JSON.stringify(other)} and ${JSON.stringify(name)}`
+        problems.push(`${path}.uses: the tools ${both} would both be named ${own} for the flow: allow one of them`)
       }
     }
     const maxCostUsd = amount(tool.maxCostUsd)

@@ -1,13 +1,15 @@
 /** The MCP servers whose tools flows may call. A server starts with the first run that needs it. */
+import { VERSION } from "@effect-noukai/promise/Version"
 import type { Client } from "@modelcontextprotocol/client"
 import * as Effect from "effect/Effect"
 import type { McpTools } from "../client.js"
 import type { McpConfig } from "../McpConfig.js"
-import { McpConfigError } from "../McpConfigError.js"
 import { failure, type ToolFailure } from "./failure.js"
+import { nameOf } from "./names.js"
 
 interface Connected extends McpTools {
   readonly client: Client
+  readonly allow: ReadonlyArray<string>
 }
 
 export interface Servers {
@@ -15,32 +17,13 @@ export interface Servers {
   readonly close: () => Promise<void>
 }
 
-const nameOf = (tool: Record<string, unknown>): string => {
-  const { function: declared } = tool
-  return typeof declared === "object" && declared !== null && "name" in declared ? String(declared.name) : ""
-}
-
-/** The tools of several servers as one value. */
-const joined = (all: ReadonlyArray<readonly [server: string, tools: McpTools]>): McpTools => {
-  const owners = new Map<string, readonly [server: string, tools: McpTools]>()
-  for (const one of all) {
-    for (const name of one[1].tools.map(nameOf)) {
-      const other = owners.get(name)
-      if (other !== undefined) {
-        throw new McpConfigError([
-          `the servers ${JSON.stringify(other[0])} and ${
-            JSON.stringify(one[0])
-          } both have a tool ${name}: allow one of them`
-        ])
-      }
-      owners.set(name, one)
-    }
-  }
+/** The tools of several servers as one value. The config has no two of one name. */
+const joined = (all: ReadonlyArray<Connected>): McpTools => {
+  const owners = new Map(all.flatMap((one) => one.allow.map((name) => [nameOf(name), one] as const)))
   return {
-    tools: all.flatMap(([, { tools }]) => tools),
+    tools: all.flatMap(({ tools }) => tools),
     toolHandler: async (calls, context) => {
-      const toolsOf = (name: string) => (owners.get(name) ?? all[0]!)[1]
-      const answers = calls.map((call) => toolsOf(call.function.name).toolHandler([call], context))
+      const answers = calls.map((call) => (owners.get(call.function.name) ?? all[0]!).toolHandler([call], context))
       return (await Promise.all(answers)).flat()
     }
   }
@@ -55,7 +38,7 @@ export const make = (servers: NonNullable<McpConfig["servers"]>): Servers => {
       import("@modelcontextprotocol/client/stdio"),
       import("../client.js")
     ])
-    const client = new Client({ name: "noukai", version: "0.1.0" }, { versionNegotiation: { mode: "auto" } })
+    const client = new Client({ name: "noukai", version: VERSION }, { versionNegotiation: { mode: "auto" } })
     // the server is started again by the next run
     client.onclose = () => void connections.delete(name)
     try {
@@ -67,7 +50,7 @@ export const make = (servers: NonNullable<McpConfig["servers"]>): Servers => {
           ...cwd === undefined ? {} : { cwd }
         })
       )
-      return { client, ...await mcpTools(client, { allow }) }
+      return { client, allow, ...await mcpTools(client, { allow }) }
     } catch (error) {
       connections.delete(name)
       await client.close()
@@ -84,7 +67,7 @@ export const make = (servers: NonNullable<McpConfig["servers"]>): Servers => {
   return {
     toolsOf: (names) =>
       Effect.tryPromise({
-        try: async () => joined(await Promise.all(names.map(async (name) => [name, await connected(name)] as const))),
+        try: async () => joined(await Promise.all(names.map(connected))),
         catch: (cause) =>
           failure(
             "TOOLS_UNAVAILABLE",
