@@ -257,6 +257,21 @@ describe("eventsOnce", () => {
       }).pipe(Effect.provide(setup()))
   )
 
+  it.scopedLive(
+    "takes over a run that was cut off before its first event, which has none",
+    () =>
+      Effect.gen(function*() {
+        const emulator = yield* Emulator
+        yield* emulator.addFaults({ match: { endpoint: "step" }, script: ["cut:e0"] })
+        assert.strictEqual((yield* Effect.flip(all("k")))._tag, "APIConnectionError")
+        const taken = yield* all("k", ref, { silence: "100 millis", takeOver: true })
+        assert.deepInclude(taken.at(-1), { type: "flow_completed", result: { step: "c" } })
+        const { billedUsd, runs } = yield* ledger
+        assert.deepStrictEqual([billedUsd, runs.length], ["0.6", 1])
+      }).pipe(Effect.provide(setup())),
+    60_000
+  )
+
   it.scopedLive("looks at a list of runs that lags again after the time to settle", () =>
     Effect.gen(function*() {
       const begun = yield* all("k")

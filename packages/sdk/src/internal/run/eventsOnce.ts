@@ -19,6 +19,7 @@ import {
   type ToolCallLimitError
 } from "../../NoukaiError.js"
 import { amended, invalid, known, newError } from "../core/makeError.js"
+import { isEndedStatus } from "../core/runProblem.js"
 import { fromProgram, fromSource, type Source, toSource } from "../core/streamPull.js"
 import { endedBy, pauseOf, toMillis } from "../core/time.js"
 import { mayPassSoon } from "../http/retry.js"
@@ -56,14 +57,24 @@ interface FollowedRun<E, R> extends TracedRun {
   readonly goOn: (cursor: FlowCursor, told: ReadonlyArray<string | undefined>) => RunStream<E, R>
 }
 
+/** The trace of a run. */
+const traceOf = (
+  { address, http, method, options: { retryPost: _, ...options }, start: { executionId = "" } }: TracedRun
+) => http.request("trace", { method, options, progress: { sent: "no" }, flow: address, executionId })
+
 /** Whether the trace of a run says that it waits at a pause. A trace that may not be read leaves the pause. */
-const isOpen = (
-  { address, http, method, options: { retryPost: _, ...options }, start: { executionId = "" } }: TracedRun,
-  stepId: string | undefined
-): Effect.Effect<boolean> =>
-  Effect.match(http.request("trace", { method, options, progress: { sent: "no" }, flow: address, executionId }), {
+const isOpen = (run: TracedRun, stepId: string | undefined): Effect.Effect<boolean> =>
+  Effect.match(traceOf(run), {
     onFailure: (error) => !error.isRetryable,
     onSuccess: (trace) => !hasPassed(trace, stepId)
+  })
+
+/** Whether the trace of a run says that none of its steps has completed. */
+const isAtStart = (run: TracedRun): Effect.Effect<boolean> =>
+  Effect.match(traceOf(run), {
+    onFailure: () => false,
+    onSuccess: ({ flowRun, steps }) =>
+      !isEndedStatus(flowRun.status) && steps.every(({ status }) => status !== "completed" && status !== "skipped")
   })
 
 /** Gives events to the reader, and returns when it wants more. */
@@ -162,6 +173,10 @@ const follow = <E, R>(
         if (error._tag !== "APITimeoutError" || error.clock !== "idle") return again(error)
         if (isAtPause()) {
           return Effect.flatMap(isOpen(run, latest.pending?.stepId), (open) => open ? takeOver : again(error))
+        }
+        // a run that was cut off before its first event may have none
+        if (here === undefined && !latest.begun && failures > 0) {
+          return Effect.flatMap(isAtStart(run), (is) => is ? silent : again(error))
         }
         // a place that was not read again would be one to pay from twice
         if (here === undefined || completions(here) < completions(latest)) return again(error)
