@@ -59,6 +59,19 @@ describe.each(generations)("one run per key, for a client of %s", (generation) =
     assert.lengthOf(world.emulator().ledger().runs, 2)
   })
 
+  it("of a run that failed, which is not paid again", async () => {
+    world.emulator().putFlows({
+      ref: "acme/test/two",
+      needsMessage: false,
+      steps: [{ kind: "fail", id: "broken", code: "NO_LUCK", costUsd: "0.01" }]
+    })
+    const agent = await world.connect(world.server(configOf()), generation)
+    for (let n = 0; n < 2; n++) {
+      assert.match(textOf(await say(agent, "a", "order-1")), /^NO_LUCK: the step broken failed/)
+    }
+    assert.lengthOf(world.emulator().ledger().runs, 1)
+  })
+
   it("without a key, each call is a run", async () => {
     const server = world.server(configOf())
     for (let n = 0; n < 2; n++) {

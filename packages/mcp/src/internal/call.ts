@@ -147,7 +147,7 @@ const followed = (tool: PreparedTool, call: Call, key: string | undefined, tools
   const events = () =>
     key === undefined
       ? flow.events(options)
-      : flow.eventsOnce(key, { ...options, rerunFailed: true, takeOver: true, silence })
+      : flow.eventsOnce(key, { ...options, takeOver: true, silence })
   const late = `the run took more than ${config.timeout} and was stopped`
   return Stream.suspend(() => Stream.fromAsyncIterable(events(), (error) => ofError(error, seen.executionId))).pipe(
     Stream.runForEach((event) => seen.note(event)),
