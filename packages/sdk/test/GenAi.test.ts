@@ -272,6 +272,37 @@ describe("error.type", () => {
       }
     }))
 
+  it.scopedLive("of tools that a model called wrongly; a made-up name is no label of a metric", () =>
+    Effect.gen(function*() {
+      const find = Tools.tool({
+        name: "find",
+        parameters: Schema.Struct({ id: Schema.Number }),
+        handler: () => Effect.succeed("found")
+      })
+      const calls = [["invented_4711", "{}"], ["find", "{}"]].map(([name, args], index) => ({
+        id: `tc_${index}`,
+        type: "function",
+        function: { name, arguments: args }
+      }))
+      const pause = Wire.json(200, {
+        status: "tool_calls_required",
+        executionId: "ex-1",
+        pausedAtStep: "a",
+        iterationsUsed: 1,
+        toolCallMessages: [{ role: "assistant", content: null, tool_calls: calls }],
+        toolCalls: calls
+      })
+      const done = Wire.json(200, { status: "completed", result: 1, flowId: "f", blockCount: 1, executionId: "ex-1" })
+      const service = yield* clientFor(yield* Wire.serve(pause, done))
+      const { points, spans } = yield* exported("wrongly", service.execute(flow, { tools: Tools.make(find) }))
+      assert.strictEqual(spanOf(spans, "execute_tool invented_4711").attributes["error.type"], "unknown_tool")
+      assert.strictEqual(spanOf(spans, "execute_tool find").attributes["error.type"], "bad_arguments")
+      const labels = points
+        .filter(({ name }) => name === "gen_ai.execute_tool.duration")
+        .map(({ attributes }) => [attributes["gen_ai.tool.name"], attributes["error.type"]])
+      assert.sameDeepMembers(labels, [["other", "unknown_tool"], ["find", "bad_arguments"]])
+    }))
+
   it.scopedLive("of streams: a rejection, a failed step as an event, and a cut", () =>
     Effect.gen(function*() {
       const failed = Frames.events(Frames.runStarted, Frames.stepStarted("a"), Frames.stepError("a"))

@@ -118,8 +118,37 @@ describe("Relay.forward", () => {
         "noukai.flow.version": "production",
         "noukai.execution_id": "ex-1",
         "noukai.flow.status": "completed",
-        "http.response.status_code": 200
+        "noukai.flow.id": "fl",
+        "http.response.status_code": 200,
+        "gen_ai.operation.name": "invoke_agent",
+        "gen_ai.provider.name": "noukai",
+        "gen_ai.agent.name": flow,
+        "gen_ai.agent.id": "fl",
+        "gen_ai.agent.version": "production",
+        "server.address": "127.0.0.1",
+        "server.port": Number(new URL(server.baseUrl).port)
       })
+    }))
+
+  it.scopedLive("spans: error.type is the code of a response, else the error of its status", () =>
+    Effect.gen(function*() {
+      const answers = [
+        [Wire.json(200, completed), undefined],
+        [Wire.json(402, { detail: { code: "CREDITS_EXHAUSTED", message: "m" } }), "CREDITS_EXHAUSTED"],
+        [Wire.json(402, { detail: { code: plantedKey } }), "InsufficientCreditsError"],
+        [Wire.json(200, { status: "failed", result: { code: "MODEL_DOWN", message: "m" } }), "MODEL_DOWN"],
+        [Wire.json(200, { status: "failed", result: "broken" }), "FlowExecutionError"],
+        [Wire.text(200, "<html>"), "UnexpectedResponseError"],
+        [Wire.reset, "APIConnectionError"]
+      ] as const
+      const { forward } = yield* pinned(answers.map(([answer]) => answer), {}, { maxRetries: 0 })
+      for (const [, expected] of answers) {
+        const { opened, tracer } = collecting()
+        yield* Effect.either(Effect.withTracer(forward({ body: {} }), tracer))
+        const [{ attributes }] = opened as [Opened]
+        assert.strictEqual(attributes.get("error.type"), expected)
+        assert.strictEqual(attributes.get("gen_ai.agent.name"), flow)
+      }
     }))
 
   it.scopedLive("spans: a span that is open already goes before the trace that the request brought", () =>
