@@ -6,6 +6,7 @@ import { streams } from "./Fixtures.js"
 import type { RowResult } from "./Measurement.js"
 import { official } from "./OfficialClient.js"
 import { columns, type SuiteResult } from "./Report.js"
+import { effect4Rows } from "./suites/effect4.js"
 import { startRows } from "./suites/start.js"
 
 type Target = readonly [
@@ -34,6 +35,17 @@ const targets: ReadonlyArray<Target> = [
   ["Promise execute, 32 in flight", "promise", "execute, 32 in flight", "@effect-noukai/promise", official, 0.4],
   ["Promise execute, one at a time", "promise", "execute, 1 in flight", "@effect-noukai/promise", official, 0.55],
   ...Object.values(streams).flatMap(({ name }) => stream(name)),
+  ["Effect 4 execute, 32 in flight", "effect4", "execute, 32 in flight", effect4Rows.own, effect4Rows.promise, 1.2],
+  ["Effect 4 execute, one at a time", "effect4", "execute, 1 in flight", effect4Rows.own, effect4Rows.promise, 1.2],
+  ...Object.values(streams).map(({ name }): Target => [
+    `Effect 4 events, ${name}`,
+    "effect4",
+    `a stream of ${name}`,
+    effect4Rows.own,
+    effect4Rows.promise,
+    1.35
+  ]),
+  ["an import of the client for Effect 4", "effect4", effect4Rows.imports, effect4Rows.own, effect4Rows.promise, 1.4],
   [
     "execute over fetch, 32 in flight",
     "execute",

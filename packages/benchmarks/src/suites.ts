@@ -1,5 +1,6 @@
 import type { Suite } from "./Suite.js"
 import { cassette } from "./suites/cassette.js"
+import { effect4 } from "./suites/effect4.js"
 import { events } from "./suites/events.js"
 import { execute } from "./suites/execute.js"
 import { promise } from "./suites/promise.js"
@@ -17,6 +18,7 @@ export const suites: ReadonlyArray<Suite> = [
   execute,
   events,
   promise,
+  effect4,
   cassette,
   sessions,
   traces,

@@ -83,23 +83,28 @@ const reporter = `data:text/javascript,${
 
 const env = { ...process.env, NOUKAI_API_KEY: apiKey }
 
+/** A row whose operation is a process that runs a program. */
+export const row = (name: string, file: URL): Row => ({
+  name,
+  run: async () => {
+    const { stderr } = await execute(process.execPath, ["--import", reporter, fileURLToPath(file)], { env })
+    return JSON.parse(stderr) as ProcessCost
+  }
+})
+
+/** Writes a program where the packages are found. */
+export const plain = async (name: string, program: string): Promise<URL> => {
+  await mkdir(folder, { recursive: true })
+  const file = new URL(`${name}.mjs`, folder)
+  await writeFile(file, program)
+  return file
+}
+
 /** How long a process takes from its start to its end, with nothing to do but to build a client. */
 export const start: Suite = {
   name: "start",
   prepare: async () => {
     await mkdir(folder, { recursive: true })
-    const row = (name: string, file: URL): Row => ({
-      name,
-      run: async () => {
-        const { stderr } = await execute(process.execPath, ["--import", reporter, fileURLToPath(file)], { env })
-        return JSON.parse(stderr) as ProcessCost
-      }
-    })
-    const plain = async (name: string, program: string): Promise<URL> => {
-      const file = new URL(`${name}.mjs`, folder)
-      await writeFile(file, program)
-      return file
-    }
     const bundled = async (name: string, program: string): Promise<URL> => {
       const file = new URL(`${name}.bundle.mjs`, folder)
       await build({
