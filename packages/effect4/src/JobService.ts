@@ -1,3 +1,5 @@
+// tools, hooks and schemas of the caller have any errors and services; the public types derive them
+// @effect-diagnostics anyUnknownInErrorContext:off
 /**
  * Runs flows in the queue of the server.
  *

@@ -1,3 +1,6 @@
+// tools, hooks and schemas of the caller have any errors and services; the public types derive them
+// @effect-diagnostics anyUnknownInErrorContext:off
+// @effect-diagnostics unsafeEffectTypeAssertion:off
 /** Encodes parameters and decodes results with the schemas of a flow. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

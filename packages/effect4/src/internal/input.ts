@@ -1,3 +1,6 @@
+// tools, hooks and schemas of the caller have any errors and services; the public types derive them
+// @effect-diagnostics anyUnknownInErrorContext:off
+// @effect-diagnostics unsafeEffectTypeAssertion:off
 /** Translates inputs for the Promise client, which checks them. */
 import type { Delays, RuntimeError, RuntimeInput, RuntimeJobStatus } from "@effect-noukai/promise/runtime"
 import { defineTool } from "@effect-noukai/promise/TypedTool"
@@ -50,7 +53,7 @@ const delaysOf = <In, Given, R>(
           Pull.matchEffect(step(now, translate(given)), {
             onSuccess: ([, delay]) => Effect.succeed(Duration.toMillis(delay)),
             onFailure: Effect.failCause,
-            onDone: () => Effect.succeed(undefined)
+            onDone: () => Effect.sync((): undefined => undefined)
           })
       )
       return await code.run(next)
