@@ -46,7 +46,7 @@ const programs = [
   {
     name: "through a relay",
     goal: 80,
-    budget: 107,
+    budget: 108,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Relay from "@effect-noukai/sdk/Relay"
@@ -55,11 +55,11 @@ const programs = [
         Effect.flatMap(FlowService.FlowService, (flows) => flows.execute("a/b/c", { message: "hi" })),
         Relay.layer({ url: "/agent/execute" })))`
   },
-  { name: "execute", goal: 100, budget: 135.8, code: execute },
+  { name: "execute", goal: 100, budget: 137, code: execute },
   {
     name: "streams",
     goal: 105,
-    budget: 148.4,
+    budget: 149.5,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Noukai from "@effect-noukai/sdk/Noukai"
@@ -72,7 +72,7 @@ const programs = [
   {
     name: "everything",
     goal: 125,
-    budget: 185,
+    budget: 186,
     code: `export * from "@effect-noukai/sdk"`
   }
 ]

@@ -26,7 +26,19 @@ const reference = () => {
   }))
 }
 
-const packageNames = ["sdk", "promise", "effect4", "adapters", "emulator", "report", "batch", "eval", "mcp", "studio", "cli"]
+const packageNames = [
+  "sdk",
+  "promise",
+  "effect4",
+  "adapters",
+  "emulator",
+  "report",
+  "batch",
+  "eval",
+  "mcp",
+  "studio",
+  "cli"
+]
 
 const manuals = {
   text: "Manuals",

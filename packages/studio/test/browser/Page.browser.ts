@@ -70,7 +70,8 @@ it("a failed run opens at its last attempt, with the error above the input", asy
   await page.locator(".error-message").first().waitFor()
   assert.strictEqual(await selected(page).textContent(), "grade attempt 2")
   for (const attempt of [1, 2]) {
-    const error = await page.getByRole("article", { name: `Attempt ${attempt}` }).locator(".error-message").boundingBox()
+    const error = await page.getByRole("article", { name: `Attempt ${attempt}` }).locator(".error-message")
+      .boundingBox()
     const input = await page.getByRole("region", { name: `Input of grade attempt ${attempt}` }).boundingBox()
     assert.isTrue(error!.y < input!.y)
   }
