@@ -126,7 +126,7 @@ describe("in a collector", () => {
       const { points } = yield* exported(own, run("acme/test/whole", { tools: found }))
       const named = (name: string) => points.filter((point) => point.name === name)
       const chat = {
-        test: own,
+        collected: own,
         unit: "{token}",
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "noukai",
@@ -140,7 +140,7 @@ describe("in a collector", () => {
       assert.deepInclude(duration, { unit: "s", count: 1, explicitBounds: seconds })
       assert.isBelow(duration!.sum!, 30)
       assert.deepStrictEqual(duration!.attributes, {
-        test: own,
+        collected: own,
         unit: "s",
         "gen_ai.operation.name": "invoke_agent",
         "gen_ai.provider.name": "noukai",
