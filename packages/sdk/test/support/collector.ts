@@ -65,7 +65,10 @@ export const exported = <A, E, R>(own: string, program: Effect.Effect<A, E, R>) 
       baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
       resource: { serviceName: "test" }
     }).pipe(Layer.provide(FetchHttpClient.layer))
-    const exit = yield* Effect.exit(program).pipe(Effect.tagMetrics("collected", own), Effect.provide(collected))
+    const exit = yield* Effect.exit(program).pipe(
+      Effect.tagMetrics("collected", `collected ${own}`),
+      Effect.provide(collected)
+    )
     const sent = (path: string) => bodies.flatMap((body) => body.path === path ? [JSON.parse(body.text)] : [])
     const spans: ReadonlyArray<CollectedSpan> = sent("/v1/traces").flatMap(({ resourceSpans }) =>
       resourceSpans.flatMap(({ scopeSpans }: { scopeSpans: ReadonlyArray<{ spans: ReadonlyArray<object> }> }) =>
@@ -85,6 +88,6 @@ export const exported = <A, E, R>(own: string, program: Effect.Effect<A, E, R>) 
       Object.values(kinds as { [kind: string]: { dataPoints?: ReadonlyArray<Point> } }).flatMap(({ dataPoints = [] }) =>
         dataPoints.map((point) => ({ ...point, name, unit, attributes: valuesOf(point.attributes) }))
       )
-    ).filter(({ attributes }) => attributes.collected === own)
+    ).filter(({ attributes }) => attributes.collected === `collected ${own}`)
     return { exit, spans, points, text: bodies.map(({ text }) => text).join("\n") }
   })
