@@ -94,7 +94,9 @@ const read = Effect.fnUntraced(function*(input: Input) {
   const timeout = yield* Values.durationOf("--timeout", input.timeout)
   const maxCostUsd = yield* Values.dollarsOf("--max-cost", input.maxCost)
   if (Option.isSome(input.once) && maxCostUsd !== undefined) {
-    return yield* wrong("--max-cost cannot be combined with --once: a run that stops there could not go on under its key")
+    return yield* wrong(
+      "--max-cost cannot be combined with --once: a run that stops there could not go on under its key"
+    )
   }
   const isAsked = input.stream || isContinued || isOverridden
   if ((isAsked || maxCostUsd !== undefined) && given.version === "draft") {
