@@ -461,6 +461,23 @@ const besideEffect4 = async (item, packages, folder) => {
   await node(["service.mjs"], folder)
 }
 
+/** The compiler reads no file of Effect 3 for the declarations of the client for Effect 4. */
+const declaresNoEffect3 = (folder) => {
+  const program = ts.createProgram([join(folder, "modules.ts")], {
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    types: []
+  })
+  const packages = program.getSourceFiles().flatMap(({ fileName }) =>
+    /^.*\/node_modules\/(?:@effect\/[^/]+|effect)(?=\/)/.exec(fileName) ?? []
+  )
+  check(packages.length > 0, "the compiler found no Effect")
+  for (const found of new Set(packages)) {
+    const { name, version } = JSON.parse(readFileSync(join(found, "package.json"), "utf8"))
+    check(version.startsWith("4."), `the declarations contain types of ${name} ${version}`)
+  }
+}
+
 /** The client for Effect 4 as pnpm installs it, beside the newest Effect 4. */
 const withPnpm = async (item, installed, folder) => {
   mkdirSync(folder)
@@ -598,6 +615,7 @@ try {
       await timed(`${item.name}: under Jest`, () => underJest(packages, `${folder}-jest`))
     }
     if (item.folder === "packages/effect4") {
+      await timed(`${item.name}: declarations without Effect 3`, async () => declaresNoEffect3(folder))
       await timed(`${item.name}: pnpm, newest Effect 4`, () => withPnpm(item, folder, `${folder}-pnpm`))
     }
     const peers = lowestPeers(item)

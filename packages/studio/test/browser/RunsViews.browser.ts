@@ -39,7 +39,7 @@ const views: Views = {
   },
   zoom: {
     path: runPath(loop, "?from=500&to=1200&step=page&loop=41&path=critical"),
-    ready: (page) => page.locator(".payload-error .json").waitFor()
+    ready: (page) => page.locator(".error-message").waitFor()
   },
   found: {
     path: runPath(loop, "?find=pages&step=plan"),

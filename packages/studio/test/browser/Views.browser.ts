@@ -90,7 +90,7 @@ const views: Views = {
   },
   completed: {
     path: runPath(paused, "?step=lookup"),
-    ready: (page) => page.locator(".payload-output .json").waitFor()
+    ready: (page) => page.locator(".payload-output .said-text p").waitFor()
   },
   "idle-folded": {
     path: runPath(Stories.live(1), "?idle=folded"),
@@ -100,7 +100,7 @@ const views: Views = {
   loop: { path: runPath(loop), ready: (page) => page.locator(".payload-input .json").waitFor() },
   totals: { path: runPath(paused, "?tab=totals"), ready: (page) => page.locator(".payload-output .json").waitFor() },
   uncaptured: { path: runPath(Stories.uncaptured), ready: (page) => page.locator(".payload-none").first().waitFor() },
-  hostile: { path: runPath(Stories.hostile), ready: (page) => page.locator(".payload-input .json").waitFor() },
+  hostile: { path: runPath(Stories.hostile), ready: (page) => page.locator(".payload-input .said-text p").waitFor() },
   missing: {
     path: runPath({ id: "nothing" }),
     ready: (page) => page.getByRole("heading", { name: "There is no such run" }).waitFor()
@@ -122,11 +122,11 @@ const views: Views = {
     }
   },
   search: {
-    path: runPath(paused, "?step=lookup"),
+    path: runPath(paused, "?step=classify"),
     ready: async (page) => {
       const output = page.locator(".payload-output")
       await output.getByRole("button", { name: /^Search/ }).click()
-      await output.getByRole("searchbox").fill("monday")
+      await output.getByRole("searchbox").fill("order")
       await output.getByText("1 of 1").waitFor()
     }
   }
