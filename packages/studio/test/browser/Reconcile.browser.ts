@@ -115,7 +115,7 @@ it("findings arrive as they are made, with their numbers and exact sums", async 
   // one missing here without a cost, one unknown, one uncertain
   assert.strictEqual(await fact(page, "At the server").innerText(), `at least $${seenUsd}\nnot known of 3 runs`)
   // a second run of one row, and no run of another
-  assert.strictEqual(await fact(page, "Difference").innerText(), "$0\nwithout the unknown costs")
+  assert.strictEqual(await fact(page, "Difference").innerText(), "$0.00\nwithout the unknown costs")
   await studio.push(...findings(41, 1_200))
   await studio.end()
   await state(page, "All rows were read.")
@@ -342,7 +342,7 @@ it("a batch of an emulator is read at the rate of the reader, until the page clo
   assert.isAtMost(after.requestsReceived - stopped.requestsReceived, 61)
   assert.strictEqual(after.runsStarted, before.runsStarted)
   assert.strictEqual(await fact(page, "Findings").innerText(), "30\nof 30 rows")
-  assert.strictEqual(await fact(page, "Difference").innerText(), "$0")
+  assert.strictEqual(await fact(page, "Difference").innerText(), "$0.00")
   await page.getByRole("button", { name: "Show what agrees" }).click()
   await table(page).locator(".row-link").first().click()
   await page.getByRole("heading", { name: "grades-2026-11" }).waitFor()
