@@ -162,7 +162,11 @@ class Context extends MarkdownThemeContext {
       const named = failures.filter((type) => !isOfCaller(type) && !isOfReplay(type))
       const errors = [...new Set(named.map((type) => this.partials.someType(type)))]
       if (replay !== undefined) {
-        errors.push(`an [error of a replay](${this.urlTo(replay.reflection.parent)}#replayerror)`)
+        const { parent } = replay.reflection
+        // where they have one name together, its link leads to all of them
+        const together = parent.children.some(({ name }) => name === "ReplayError")
+        const url = together ? `${this.urlTo(parent)}#replayerror` : this.urlTo(replay.reflection)
+        errors.push(`an [error of a replay](${url})`)
       }
       if (failures.some(isOfCaller)) errors.push("the errors of your own functions")
       return errors.length === 0 ? "" : `**Fails with** ${errors.join(", ").replace(/, ([^,]+)$/, " or $1")}.`
