@@ -67,14 +67,22 @@ for (const item of closure) {
   }
 }
 
-/** The peers of others that they need. */
-const peers = Object.fromEntries(
-  closure.flatMap((item) =>
-    Object.entries(item.manifest.peerDependencies ?? {}).filter(([name]) =>
-      !isOptional(item, name) && packages.every((other) => other.name !== name)
-    )
+/** The peers of others that a package needs. */
+const peersOf = (item) =>
+  Object.entries(item.manifest.peerDependencies ?? {}).filter(([name]) =>
+    !isOptional(item, name) && packages.every((other) => other.name !== name)
   )
+
+const peersOfNamed = Object.fromEntries(named.flatMap(peersOf))
+
+/** Those that need other peers than the named packages: npm puts them, with their peers, inside of what depends on them. */
+const inside = closure.filter((item) =>
+  !named.includes(item) && peersOf(item).some(([name, range]) => (peersOfNamed[name] ?? range) !== range)
 )
+
+const beside = closure.filter((item) => !inside.includes(item))
+
+const peers = Object.fromEntries(beside.flatMap(peersOf))
 
 const tarball = ({ manifest }) => join(root, `${manifest.name.slice(1).replace("/", "-")}-${manifest.version}.tgz`)
 
@@ -82,7 +90,7 @@ if (!values.built) npm(["run", "build"], root)
 npm(["pack", "--silent", ...packages.map(({ folder }) => `--workspace=${folder}`), "--pack-destination", root], root)
 
 if (values.global) {
-  npm(["install", "--global", ...closure.map(tarball)], root)
+  npm(["install", "--global", ...beside.map(tarball)], root)
   console.log("installed: noukai --help")
 } else if (values.into !== undefined) {
   // npm looks for a package.json above a folder that has none
@@ -90,15 +98,20 @@ if (values.global) {
   mkdirSync(folder, { recursive: true })
   const manifest = join(folder, "package.json")
   if (!existsSync(manifest)) writeFileSync(manifest, `${JSON.stringify({ private: true, type: "module" }, null, 2)}\n`)
+  if (inside.length > 0) {
+    const { overrides, ...rest } = JSON.parse(readFileSync(manifest, "utf8"))
+    const files = Object.fromEntries(inside.map((item) => [item.manifest.name, `file:${tarball(item)}`]))
+    writeFileSync(manifest, `${JSON.stringify({ ...rest, overrides: { ...overrides, ...files } }, null, 2)}\n`)
+  }
   const isForDevelopment = ({ folder }) => ["emulator", "eval", "cli"].includes(basename(folder))
   const install = (names, ...flags) => {
     if (names.length > 0) npm(["install", "--no-audit", "--no-fund", ...flags, ...names], folder)
   }
   install([
-    ...closure.filter((item) => !isForDevelopment(item)).map(tarball),
+    ...beside.filter((item) => !isForDevelopment(item)).map(tarball),
     ...Object.entries(peers).map(([name, range]) => `${name}@${range}`)
   ])
-  install(closure.filter(isForDevelopment).map(tarball), "--save-dev")
+  install(beside.filter(isForDevelopment).map(tarball), "--save-dev")
   const { dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync(manifest, "utf8"))
   console.log(`installed in ${folder}: ${Object.keys({ ...dependencies, ...devDependencies }).join(", ")}`)
 }
