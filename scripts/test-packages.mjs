@@ -615,6 +615,11 @@ try {
       await timed(`${item.name}: under Jest`, () => underJest(packages, `${folder}-jest`))
     }
     if (item.folder === "packages/effect4") {
+      await timed(`${item.name}: npm run tarballs, beside Effect 4`, async () => {
+        const project = `${folder}-tarballs`
+        await node([join(root, "scripts/tarballs.mjs"), "--built", "--into", project, "effect4", "emulator"], temporary)
+        await runProgram(item, project)
+      })
       await timed(`${item.name}: declarations without Effect 3`, async () => declaresNoEffect3(folder))
       await timed(`${item.name}: pnpm, newest Effect 4`, () => withPnpm(item, folder, `${folder}-pnpm`))
     }
