@@ -8,7 +8,7 @@ import type { Part } from "@effect-noukai/sdk/ValueDiff"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as Schema from "effect/Schema"
-import { Index, json, NotFound, type Run, Unavailable } from "./RunsApi.js"
+import { Index, json, NotFound, Run, Unavailable } from "./RunsApi.js"
 
 /**
  * Two runs and their differences.
@@ -46,6 +46,48 @@ export interface StepComparison {
   }>
 }
 
+/**
+ * The runs of a flow around a failed run, as far as the list knows them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const FailureHistory = Schema.Struct({
+  /** The error of the run. Absent if it did not fail, or if its error was not stored. */
+  error: Schema.optional(Schema.Struct({
+    stepId: Schema.String,
+    code: Schema.optional(Schema.String),
+    message: Schema.optional(Schema.String)
+  })),
+  /** The number of runs with this error, by its code, or by its message if it has no code: this run, and others that were read. */
+  seen: Schema.Number,
+  /** The earliest of them. */
+  firstSeen: Schema.optional(Run),
+  /** The number of failed runs that were read: this one, and at most 50 others, the newest. */
+  looked: Schema.Number,
+  /** The number of failed runs of the list. */
+  failed: Schema.Number,
+  /** The number of failed runs that could not be read. */
+  unread: Schema.Number,
+  /** The completed run whose input is the same, otherwise the one with the fewest different values; the newest of several. */
+  good: Schema.optional(Schema.Struct({
+    run: Run,
+    /** `unknown`: one of the two inputs is not stored whole. */
+    input: Schema.Literal("same", "near", "unknown"),
+    /** The number of values by which the inputs differ, at most 1,000. */
+    differences: Schema.Number
+  })),
+  /** The number of completed runs whose inputs were compared: at most 20, the newest, and none after one with the same input. */
+  compared: Schema.Number,
+  /** The number of completed runs of the list that began before this run, or of all if none did. */
+  completed: Schema.Number,
+  /** Whether no completed run began before this run, so that `good` began after it. */
+  isLater: Schema.Boolean
+})
+
+/** @since 0.1.0 */
+export interface FailureHistory extends Schema.Schema.Type<typeof FailureHistory> {}
+
 const PairAddress = {
   beforeFlow: Schema.String,
   before: Schema.String,
@@ -66,6 +108,12 @@ export const compareGroup = HttpApiGroup.make("compare")
     HttpApiEndpoint.get("stepDiff", "/diff/step")
       .setUrlParams(Schema.Struct({ ...PairAddress, at: Index }))
       .addSuccess(json<StepComparison>())
+  )
+  /** Reads at most 71 runs. */
+  .add(
+    HttpApiEndpoint.get("failure", "/failure")
+      .setUrlParams(Schema.Struct({ flow: Schema.String, id: Schema.String }))
+      .addSuccess(FailureHistory)
   )
   .addError(NotFound)
   .addError(Unavailable)

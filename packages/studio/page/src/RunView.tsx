@@ -1,6 +1,7 @@
 /** A run: what its steps did, and when. */
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import { addressOf, type RunDetail, type Snippets } from "./api.js"
+import { FailureFacts } from "./FailureFacts.js"
 import { costText, count, exactCost, instant, millis, moment, oneLine, percent, plural, shortId } from "./format.js"
 import { useClock, useKeys } from "./keys.js"
 import { Button, Fact, Failure, Icon, Link, Main, Menu, Notes, RunStatus, Text, Unknown, Wait } from "./parts.js"
@@ -250,6 +251,7 @@ const RunBody = ({ detail, route, run }: {
         </div>
         {run.error !== undefined && <p className="stale" role="alert"><Text value={run.error.message} /></p>}
         <StoppedRun run={detail.run} />
+        {status === "failed" && <FailureFacts run={detail.run} />}
         <Notes notes={detail.notes} />
       </div>
       <Panes>

@@ -30,6 +30,7 @@ export const routes = {
   "emulator.switchOff": { method: "DELETE", path: "/api/emulator/faults" },
   "compare.diff": { method: "GET", path: "/api/diff" },
   "compare.stepDiff": { method: "GET", path: "/api/diff/step" },
+  "compare.failure": { method: "GET", path: "/api/failure" },
   "again.form": { method: "GET", path: "/api/again" },
   "again.start": { method: "POST", path: "/api/again" },
   "again.started": { method: "GET", path: "/api/again/started" },

@@ -5,6 +5,7 @@ import { NotFound } from "../RunsApi.js"
 import { StudioApi } from "../StudioApi.js"
 import { StudioSource } from "../StudioSource.js"
 import { comparisonOf, stepOf } from "./compare.js"
+import { historyOf } from "./failureHistory.js"
 import { jsonResponse } from "./jsonResponse.js"
 import type { Mask } from "./text.js"
 
@@ -35,4 +36,5 @@ export const layer = (mask: Mask) =>
               ? new NotFound({ message: `The comparison has no step at ${at}.` })
               : Effect.succeed(jsonResponse(step))
           }))
+        .handle("failure", ({ urlParams: { flow, id } }) => historyOf(source, flow, id))
     }))

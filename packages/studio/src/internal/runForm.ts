@@ -62,6 +62,14 @@ const ofTrace = (trace: Trace.Trace): readonly [Known, ReadonlyArray<string>] =>
     ]
   })
 
+/** The input of a run. `undefined`: it is not stored whole. */
+export const knownInput = ({ request, trace }: StoredRun): Known | undefined =>
+  request !== undefined
+    ? ofRequest(request)[0]
+    : Option.isSome(StoredRuns.inputOf(trace))
+    ? ofTrace(trace)[0]
+    : undefined
+
 /** The output of a step as later steps see it. A trace has objects alone, and a prompt beside them. */
 const outputOf = (stored: unknown): unknown => {
   if (!Predicate.isRecord(stored)) return stored
