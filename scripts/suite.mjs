@@ -39,8 +39,8 @@ export const timed = async (what, effect) => {
 }
 
 /**
- * The arguments of the command line: the runs of `known` that it names, or all; the folder of `--reports`; and, after a
- * `--`, those for vitest.
+ * The arguments of the command line: the runs of `known` that it names, or all; the folder of `--reports`; what
+ * `--peers` says; and, after a `--`, those for vitest.
  */
 export const suiteArguments = (known) => {
   const all = process.argv.slice(2)
@@ -48,7 +48,7 @@ export const suiteArguments = (known) => {
   const { positionals, values } = parseArgs({
     args: all.slice(0, end),
     allowPositionals: true,
-    options: { reports: { type: "string" } }
+    options: { peers: { type: "string" }, reports: { type: "string" } }
   })
   const unknown = positionals.filter((name) => !known.includes(name))
   if (unknown.length > 0) {
@@ -58,6 +58,7 @@ export const suiteArguments = (known) => {
   return {
     chosen: positionals.length === 0 ? known : known.filter((name) => positionals.includes(name)),
     named: positionals,
+    peers: values.peers,
     reports: values.reports === undefined ? undefined : resolve(values.reports),
     vitest: all.slice(end + 1)
   }

@@ -3,6 +3,7 @@
  *
  *     npm run test:nodes                           each of them
  *     npm run test:nodes -- 22 -- sdk/test/Retry one of them, and what vitest is to run
+ *     npm run test:nodes -- 22 --peers lowest    with the lowest peers, as `npm run test:peers` does
  */
 import { execFileSync } from "node:child_process"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
@@ -10,7 +11,7 @@ import { delimiter, dirname, join } from "node:path"
 import { environment, succeeds, suite, suiteArguments } from "./suite.mjs"
 import { root } from "./workspace.mjs"
 
-const { chosen, reports, vitest } = suiteArguments(["22", "24"])
+const { chosen, peers, reports, vitest } = suiteArguments(["22", "24"])
 
 /** Installs the newest Node of a major, unless one of that major is there. */
 const install = async (major) => {
@@ -39,11 +40,18 @@ const environmentOf = ({ binary, version }) => ({
   TEST_NODE: version
 })
 
+const test = (node) => {
+  const env = environmentOf(node)
+  if (peers === undefined) return suite(`node-${node.version}`, { env, reports, vitest })
+  const args = ["scripts/test-peers.mjs", peers, ...reports === undefined ? [] : ["--reports", reports], "--", ...vitest]
+  return succeeds("node", args, { env })
+}
+
 const failed = []
 for (const major of chosen) {
   const node = await install(major)
   console.log(`\n==> Node ${node.version}`)
-  if (!await suite(`node-${node.version}`, { env: environmentOf(node), reports, vitest })) failed.push(node.version)
+  if (!await test(node)) failed.push(node.version)
 }
 if (failed.length > 0) {
   console.error(`failed on Node ${failed.join(" and ")}`)

@@ -10,6 +10,8 @@ export default defineConfig({
     name: "fleet",
     include: ["test/fleet/**/*.test.ts"],
     fileParallelism: false,
+    // CI runs other things beside
+    testTimeout: 400_000,
     globalSetup: ["../sdk/test/support/bundledProgram.ts"],
     setupFiles: []
   }

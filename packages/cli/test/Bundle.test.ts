@@ -15,19 +15,22 @@ const fileOf = (entry: string): string => {
   return path!
 }
 
-it("of a run is nothing of batches, of the emulator, of MCP, or of other commands", () => {
+/** The sources that are loaded with these entry points, before they import anything dynamically. */
+const loadedWith = (...entries: ReadonlyArray<string>): ReadonlyArray<string> => {
   const seen = new Set<string>()
-  const inputs: Array<string> = []
   const visit = (path: string) => {
     if (seen.has(path)) return
     seen.add(path)
-    inputs.push(...Object.keys(outputs[path]!.inputs))
     for (const { external, kind, path: next } of outputs[path]!.imports) {
       if (kind === "import-statement" && external !== true) visit(next)
     }
   }
-  visit(fileOf("src/main.ts"))
-  visit(fileOf("src/commands/run.ts"))
+  for (const entry of entries) visit(fileOf(entry))
+  return [...seen].flatMap((path) => Object.keys(outputs[path]!.inputs))
+}
+
+it("of a run is nothing of batches, of the emulator, of MCP, or of other commands", () => {
+  const inputs = loadedWith("src/main.ts", "src/commands/run.ts")
   assert.include(inputs, "src/commands/run.ts")
   assert.deepStrictEqual(
     inputs.filter((input) =>
@@ -35,5 +38,17 @@ it("of a run is nothing of batches, of the emulator, of MCP, or of other command
         .test(input)
     ),
     []
+  )
+})
+
+it("of MCP are those of `mcp` alone", () => {
+  const commands = Object.values(outputs).flatMap(({ entryPoint }) =>
+    entryPoint?.startsWith("src/commands/") === true ? [entryPoint] : []
+  )
+  const ofMcp = (input: string) => /^\.\.\/mcp\/|@modelcontextprotocol/.test(input)
+  assert.isAbove(commands.length, 15)
+  assert.deepStrictEqual(
+    commands.filter((entry) => loadedWith("src/main.ts", entry).some(ofMcp)),
+    ["src/commands/mcp.ts"]
   )
 })

@@ -78,7 +78,7 @@ describe("lanes on two runners", () => {
         yield* b.signal("SIGTERM")
         assert.deepStrictEqual([(yield* a.ended).code, (yield* b.ended).code], [0, 0])
       }).pipe(Effect.provide(coordinator(postgres)))
-    }), 60_000)
+    }))
 
   /** Gives one of two runners a signal while a batch runs, and tells how long the other one takes to have its lanes. */
   const afterSignal = <E, R>(signal: NodeJS.Signals, then: (a: Programs.Program) => Effect.Effect<void, E, R>) =>
@@ -97,7 +97,7 @@ describe("lanes on two runners", () => {
       }).pipe(Effect.provide(coordinator(postgres)))
     })
 
-  it.scopedLive("go to the other when one is killed", () => afterSignal("SIGKILL", () => Effect.void), 60_000)
+  it.scopedLive("go to the other when one is killed", () => afterSignal("SIGKILL", () => Effect.void))
 
   it.scopedLive(
     "go to the other when one is stopped, which drops them when it goes on",
@@ -108,8 +108,7 @@ describe("lanes on two runners", () => {
           yield* a.awaitOutput("gives up")
           const [back] = yield* Effect.timed(awaitRunners("a", "b"))
           yield* Effect.log(`shared again after ${Duration.format(back)}`)
-        })),
-    60_000
+        }))
   )
 
   it.scopedLive(
@@ -120,8 +119,7 @@ describe("lanes on two runners", () => {
           const { code } = yield* a.ended
           assert.strictEqual(code, 0)
           assert.include(a.output(), "gives up")
-        })),
-    60_000
+        }))
   )
 
   it.scopedLive("go on after PostgreSQL was restarted", () =>
@@ -139,7 +137,7 @@ describe("lanes on two runners", () => {
         yield* done
         yield* Fiber.join(running)
       }).pipe(Effect.provide(coordinator(postgres)))
-    }), 60_000)
+    }))
 
   it.scopedLive("begin again where the engine failed as they ended", () =>
     Effect.gen(function*() {
@@ -162,5 +160,5 @@ describe("lanes on two runners", () => {
         yield* Fiber.join(running)
         assert.isAbove(a.output().match(/^begins /gm)!.length, lanes)
       }).pipe(Effect.provide(coordinator(postgres)))
-    }), 60_000)
+    }))
 })

@@ -54,7 +54,7 @@ it.scopedLive("two runners share the rows of a batch", () =>
     yield* assertEachOnce(fleet, batch)
     const owners = yield* fleet.query("SELECT owner FROM noukai_batch_row GROUP BY owner")
     assert.lengthOf(owners, 2)
-  }), 120_000)
+  }))
 
 describe("a process is killed at a random moment", () => {
   it.scopedLive.each(seeds)("seed %i", (seed) =>
@@ -68,7 +68,7 @@ describe("a process is killed at a random moment", () => {
       const last = victims.includes(batch) ? yield* fleet.coordinator(few, options) : batch
       const { millis } = yield* assertEachOnce(fleet, last)
       yield* Effect.log(`seed ${seed}: ${victims.length} killed after ${moment} ms, settled after ${millis} ms`)
-    }), 120_000)
+    }))
 })
 
 describe("the rows are run once", () => {
@@ -82,7 +82,7 @@ describe("the rows are run once", () => {
       yield* one.signal("SIGCONT")
       const { millis } = yield* assertEachOnce(fleet, batch, many)
       yield* Effect.log(`settled after ${millis} ms`)
-    }), 120_000)
+    }))
 
   it.scopedLive(
     "and once more where their first runs fail, when a runner and who runs the batch are killed",
@@ -107,8 +107,7 @@ describe("the rows are run once", () => {
         })
         const kept = yield* fleet.query("SELECT DISTINCT row_id FROM noukai_batch_attempt WHERE state = 'failed'")
         assert.lengthOf(kept, few)
-      }),
-    120_000
+      })
   )
 
   it.scopedLive("when a runner is stopped for a moment", () =>
@@ -121,7 +120,7 @@ describe("the rows are run once", () => {
         yield* one.signal("SIGCONT")
       }
       yield* assertEachOnce(fleet, batch)
-    }), 120_000)
+    }))
 
   it.scopedLive("when a runner is asked to end, and another one comes", () =>
     Effect.gen(function*() {
@@ -132,7 +131,7 @@ describe("the rows are run once", () => {
       yield* fleet.runner
       const { millis } = yield* assertEachOnce(fleet, batch)
       yield* Effect.log(`settled after ${millis} ms`)
-    }), 120_000)
+    }))
 
   it.scopedLive("when the batch is stopped, and run again", () =>
     Effect.gen(function*() {
@@ -150,7 +149,7 @@ describe("the rows are run once", () => {
       assert.strictEqual(stopped?.state, "stopped")
       assert.isAbove(Number(stopped?.pending), 0)
       yield* assertEachOnce(fleet, yield* fleet.coordinator(few, options))
-    }), 120_000)
+    }))
 
   it.scopedLive("when the batch is paused, resumed and run again", () =>
     Effect.gen(function*() {
@@ -167,7 +166,7 @@ describe("the rows are run once", () => {
       assert.deepStrictEqual(summaryOf(again).states, states)
       yield* Effect.provide(Batch.resume(echo.id), store)
       yield* assertEachOnce(fleet, yield* fleet.coordinator(few, options))
-    }), 120_000)
+    }))
 
   it.scopedLive("when PostgreSQL is restarted", () =>
     Effect.gen(function*() {
@@ -180,7 +179,7 @@ describe("the rows are run once", () => {
       yield* fleet.postgres.start
       const { millis } = yield* assertEachOnce(fleet, batch)
       yield* Effect.log(`settled after ${millis} ms`)
-    }), 120_000)
+    }))
 
   // the lease cannot be renewed: lanes are given up, and mostly come back
   it.scopedLive("when PostgreSQL does not answer for a while", () =>
@@ -196,7 +195,7 @@ describe("the rows are run once", () => {
       }
       const { millis } = yield* assertEachOnce(fleet, batch)
       yield* Effect.log(`settled after ${millis} ms`)
-    }), 120_000)
+    }))
 
   it.scopedLive("when a fifth of the submissions go wrong", () =>
     Effect.gen(function*() {
@@ -217,5 +216,5 @@ describe("the rows are run once", () => {
       yield* Effect.log(`done ${done}, failed ${failed}, reported ${reported}`)
       assert.deepStrictEqual({ others, twice, neverRan }, { others: {}, twice: [], neverRan: [] })
       assert.strictEqual(done + failed + reported, few)
-    }), 120_000)
+    }))
 })

@@ -19,8 +19,7 @@ describe("a batch that is killed and started again", () => {
         const summary = yield* killedAndStarted(url, numbers(seed), "jobs")
         assert.deepStrictEqual([summary.status, summary.states.done, summary.rows], ["completed", rows, rows])
         assert.deepStrictEqual(yield* counted, { ran: rows, doubled: 0 })
-      }).pipe(Effect.scoped, Effect.provide(setup(seed, "metadata_only"))),
-    300_000
+      }).pipe(Effect.scoped, Effect.provide(setup(seed, "metadata_only")))
   )
 
   it.live.each(seeds)("in requests, seed %i: no row runs twice, and none is lost", (seed) =>
@@ -32,5 +31,5 @@ describe("a batch that is killed and started again", () => {
       const { doubled, ran } = yield* counted
       assert.strictEqual(doubled, 0)
       assert.isAtLeast(ran, done)
-    }).pipe(Effect.scoped, Effect.provide(setup(seed, "full"))), 300_000)
+    }).pipe(Effect.scoped, Effect.provide(setup(seed, "full"))))
 })

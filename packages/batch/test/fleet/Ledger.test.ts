@@ -116,7 +116,7 @@ it.scopedLive("say the same as those of a file", () =>
       Effect.all([statements, refusedRow, longNames, oddTexts]),
       BatchStore.layerFile(yield* ledgerFile)
     )
-  }), 60_000)
+  }))
 
 it.scopedLive("of PostgreSQL is read by a role that may only read", () =>
   Effect.gen(function*() {
@@ -162,4 +162,4 @@ it.scopedLive("of PostgreSQL is read by a role that may only read", () =>
         /schema version 999, and this version of @effect-noukai\/batch has \d+: use the newer/
       )
     }
-  }), 60_000)
+  }))

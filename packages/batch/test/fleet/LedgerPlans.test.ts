@@ -30,7 +30,7 @@ describe("the statements of a ledger", () => {
         assert.isAbove(many.size, 40)
         assert.deepStrictEqual(yield* growing(few, many), [])
       }).pipe(Effect.provide(yield* ledger))
-    }), 120_000)
+    }))
 
   it.scopedLive("find rows by their keys before the database has statistics", () =>
     Effect.gen(function*() {
@@ -55,5 +55,5 @@ describe("the statements of a ledger", () => {
           Effect.map(scansOf(one, ["seqscan"]), (scans) => ({ text: one.text, scans }))),
         ofLists.map(({ text }) => ({ text, scans: [] }))
       )
-    }).pipe(Effect.provide(Layer.unwrapScoped(ledger))), 120_000)
+    }).pipe(Effect.provide(Layer.unwrapScoped(ledger))))
 })

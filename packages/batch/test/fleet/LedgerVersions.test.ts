@@ -61,4 +61,4 @@ it.scopedLive("are those of the first version, and keep their rows in a later on
       const newer = yield* Effect.flip(Migrations.schemaState(true))
       assert.match(newer.message, /schema version 2, and this version of .* has 1: use the newer version/)
     }).pipe(Effect.provide(PgClient.layer({ url: Redacted.make(url), maxConnections: 2 })))
-  }), 120_000)
+  }))

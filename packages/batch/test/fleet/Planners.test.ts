@@ -49,8 +49,7 @@ describe("processes that plan one batch", () => {
         assert.deepStrictEqual(plans.map(({ refusedCount }) => refusedCount), [0, 0])
         assert.deepStrictEqual(yield* numbers, Arr.range(1, count))
         assert.lengthOf(both.filter((one) => one.output().includes(waits)), 1)
-      }),
-    120_000
+      })
   )
 
   it.scopedLive("go on when the one that plans is killed, over a single connection each", () =>
@@ -65,5 +64,5 @@ describe("processes that plan one batch", () => {
       const { added, known, refusedCount } = planOf(second)
       assert.deepStrictEqual([added, known, refusedCount], [1000, { pending: 2000 }, 0])
       assert.deepStrictEqual(yield* numbers, Arr.range(1, 3000))
-    }), 120_000)
+    }))
 })

@@ -34,7 +34,7 @@ it.scopedLive("the commands say why a database cannot be read, without its passw
     assert.include(error.message, "--ledgers: ")
     assert.include(error.message, "ECONNREFUSED")
     assert.notInclude(error.message, "secret-word")
-  }), 60_000)
+  }))
 
 it.scopedLive("the studio reads a ledger in PostgreSQL, and creates nothing there", () =>
   Effect.gen(function*() {
@@ -100,7 +100,7 @@ it.scopedLive("the studio reads a ledger in PostgreSQL, and creates nothing ther
       const scans = yield* Effect.provide(scansOf(statement), store)
       assert.deepStrictEqual(scans.filter((scan) => !/Sort/.test(scan)), [], statement.text)
     }
-  }), 120_000)
+  }))
 
 it.scopedLive(
   "the studio compares a ledger in PostgreSQL with the runs of the server, and writes nothing",
@@ -171,6 +171,5 @@ it.scopedLive(
           { kind: "template", id: "b", output: "{{message}}", costUsd: "0.0003" }
         ]
       }]
-    }))),
-  120_000
+    })))
 )
