@@ -86,6 +86,7 @@ const groups = {
       "KeepApi",
       "BatchesApi",
       "ReconcileApi",
+      "NumbersApi",
       "EvalsApi",
       "EmulatorApi"
     ]

@@ -62,6 +62,15 @@ export const csv: <E, R>(
 ) => Stream.Stream<string, E | InvalidBatchError, R> = Csv.csv
 
 /**
+ * Returns one record of a table as a line of CSV (RFC 4180), with its line end. Text is written unchanged, another value as
+ * JSON; null and `undefined` are empty. An apostrophe precedes text that a spreadsheet reads as a formula.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const csvRecord: (values: ReadonlyArray<unknown>) => string = Csv.recordOf(true)
+
+/**
  * Appends rows to a file as they settle, and continues where the file ends: after a kill at any byte, the file has
  * every row once. A line that was cut off is removed and written again. A missing file is created with the mode 0600,
  * in an existing folder; an existing file keeps its mode. Only one process may write to it.

@@ -204,6 +204,7 @@ const make = (
         missing: []
       })),
       list: (filter, page) => Effect.sync(() => rows.list.page(filter, page)),
+      runs: (filter) => Effect.sync(() => rows.list.all(filter)),
       points: (filter) => Effect.sync(() => rows.list.points(filter)),
       changes: Effect.map(PubSub.subscribe(rows.changes), (queue) => Stream.fromQueue(queue)),
       run: Effect.fnUntraced(function*(flow, id) {

@@ -151,6 +151,7 @@ const make = (
         Effect.zipRight(polls.reading, PubSub.subscribe(rows.changes)),
         (queue) => Stream.fromQueue(queue)
       ),
+      runs: (filter) => Effect.map(rows.isRead ? Effect.void : polls.refresh, () => list.all(filter)),
       points: (filter) => Effect.map(rows.isRead ? Effect.void : polls.refresh, () => list.points(filter)),
       ...Runs.make(rows, traces, polls),
       session: Effect.fnUntraced(function*(id) {

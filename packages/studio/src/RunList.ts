@@ -26,6 +26,8 @@ export interface RunList {
    * `limit` that is not an integer of at least 0.
    */
   readonly page: (filter: RunFilter, page: { readonly offset: number; readonly limit: number }) => RunPage
+  /** Returns all runs of a filter, newest first. */
+  readonly all: (filter: RunFilter) => ReadonlyArray<Run>
   /** Returns the runs as a picture. Outliers are told by all runs of their flow, also by those that the filter leaves out. */
   readonly points: (filter: RunFilter) => Points
 }
@@ -210,6 +212,10 @@ export const make = (): RunList => {
         total++
       }
       return { runs, total }
+    },
+    all: (filter) => {
+      const condition = conditionOf(filter) ?? (() => true)
+      return entries.filter(condition).reverse().map(({ run }) => run)
     },
     points: (filter) => {
       const condition = conditionOf(filter) ?? (() => true)

@@ -36,6 +36,7 @@ import { derived, guard, hostInUrl, isLoopback, plain, secured } from "./interna
 import * as Handlers from "./internal/handlers.js"
 import * as KeepHandlers from "./internal/keepHandlers.js"
 import * as LedgerHandlers from "./internal/ledgerHandlers.js"
+import * as NumbersHandlers from "./internal/numbersHandlers.js"
 import * as ReconcileHandlers from "./internal/reconcileHandlers.js"
 import { type Mask, maskOf } from "./internal/text.js"
 import type { Source } from "./RunsApi.js"
@@ -299,6 +300,7 @@ export const serve = (
             CompareHandlers.layer(mask),
             AgainHandlers.layer(runner, studio, mask),
             KeepHandlers.layer(mask),
+            NumbersHandlers.layer,
             ledgers === undefined ? Absent.reconcile : ReconcileHandlers.layer(ledgers, { encode, hello, mask })
           ])),
           HttpApiBuilder.Middleware.layer,

@@ -12,6 +12,7 @@ import { compareGroup } from "./CompareApi.js"
 import { emulatorGroup } from "./EmulatorApi.js"
 import { evalsGroup } from "./EvalsApi.js"
 import { keepGroup } from "./KeepApi.js"
+import { numbersGroup } from "./NumbersApi.js"
 import { reconcileGroup } from "./ReconcileApi.js"
 import { runAgainGroup } from "./RunAgainApi.js"
 import { runsGroup } from "./RunsApi.js"
@@ -31,5 +32,6 @@ export class StudioApi extends HttpApi.make("studio")
   .add(runAgainGroup)
   .add(keepGroup)
   .add(reconcileGroup)
+  .add(numbersGroup)
   .prefix("/api")
 {}

@@ -109,6 +109,8 @@ export declare namespace StudioSource {
       filter: RunFilter,
       page: { readonly offset: number; readonly limit: number }
     ) => Effect.Effect<RunPage, NotFound | Unavailable>
+    /** All runs of the list, newest first, as far as they are known: nothing is requested for each of them. */
+    readonly runs: (filter: RunFilter) => Effect.Effect<ReadonlyArray<Run>, NotFound | Unavailable>
     /** The list as a picture. */
     readonly points: (filter: RunFilter) => Effect.Effect<Points, NotFound | Unavailable>
     /** Subscribes to the runs that begin and change. The stream has every change after the effect has succeeded. */

@@ -38,5 +38,8 @@ export const routes = {
   "keep.keepFile": { method: "GET", path: "/api/keep/file" },
   "keep.keepCases": { method: "GET", path: "/api/keep/cases" },
   "reconcile.reconcilePlan": { method: "GET", path: "/api/reconcile/plan" },
-  "reconcile.reconcile": { method: "GET", path: "/api/reconcile" }
+  "reconcile.reconcile": { method: "GET", path: "/api/reconcile" },
+  "numbers.numbers": { method: "GET", path: "/api/numbers" },
+  "numbers.bill": { method: "GET", path: "/api/bill" },
+  "numbers.table": { method: "GET", path: "/api/table" }
 } as const

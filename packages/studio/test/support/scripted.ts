@@ -179,6 +179,7 @@ export const make = (facts: Partial<Omit<Source, "views">> = {}): Effect.Effect<
         ...facts
       })),
       list: (filter, page) => Effect.sync(() => list.page(filter, page)),
+      runs: (filter) => Effect.sync(() => list.all(filter)),
       points: (filter) => Effect.sync(() => list.points(filter)),
       changes: subscribed,
       run: (flow, id) =>

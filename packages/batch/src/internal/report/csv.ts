@@ -24,7 +24,8 @@ const textOf = (value: unknown): string => {
   return json.startsWith("\"") ? String(JSON.parse(json)) : json
 }
 
-const recordOf = (isSpreadsheet: boolean) => (values: ReadonlyArray<unknown>): string => {
+/** The line of a record. */
+export const recordOf = (isSpreadsheet: boolean) => (values: ReadonlyArray<unknown>): string => {
   const cells = values.map((value) => {
     const text = textOf(value)
     const cell = isSpreadsheet && typeof value !== "number" && formula.test(text) ? `'${text}` : text
