@@ -1,9 +1,14 @@
+import * as FlowFile from "@effect-noukai/emulator/FlowFile"
 import { assert, describe, it } from "@effect/vitest"
-import type { ProgressNotification } from "@modelcontextprotocol/client"
+import type { CallToolResult, ProgressNotification } from "@modelcontextprotocol/client"
+import { Either } from "effect"
 import { expect } from "vitest"
 import { asksWeather, configOf, gate, generations, ownWorld, textOf, twoSteps } from "./support/world.js"
 
 const world = ownWorld()
+
+/** More than JavaScript can hold. */
+const exact = "1234567890123456789"
 
 const expectEventually = (condition: () => boolean) => expect.poll(condition).toBe(true)
 
@@ -138,6 +143,18 @@ describe.each(generations)("flows as tools for a client of %s", (generation) => 
     assert.include(textOf(result), JSON.stringify({ said: "precious", parameters: {} }))
     assert.strictEqual(meta(result)["xyz.noukai/costUsd"], "0.02")
     assert.deepStrictEqual(world.billed(), ["0.02"])
+  })
+
+  it("return the text of a result with all digits of its numbers", async () => {
+    const text = `{"id":${exact},"list":[${exact}]}`
+    const steps = `[{"kind":"template","id":"exact","output":${text}}]`
+    const file = `{"flows":[{"ref":"acme/test/two","needsMessage":false,"steps":${steps}}]}`
+    world.emulator().putFlows(...Either.getOrThrow(FlowFile.decodeText(file)).flows)
+    for (const tool of [{}, { result: { type: "object" } }, { result: { type: "object", required: ["score"] } }]) {
+      const agent = await world.connect(world.server(configOf(tool)), generation)
+      const { content } = await agent.callTool({ name: "say", arguments: { message: "" } }) as CallToolResult
+      assert.deepInclude(content, { type: "text", text })
+    }
   })
 
   it("return a result of a megabyte", async () => {

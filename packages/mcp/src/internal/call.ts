@@ -1,5 +1,6 @@
 /** One call of a tool: its turn, its budget, its run and its result. */
 import type { EventsOnceOptions, StreamEvent } from "@effect-noukai/promise"
+import { canonicalText, digitsWithin, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import type { CallToolResult } from "@modelcontextprotocol/server"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Duration from "effect/Duration"
@@ -52,14 +53,6 @@ const metaOf = (known: { readonly [name in "code" | "costUsd" | "executionId"]?:
     Object.entries(known).flatMap(([name, value]) => value === undefined ? [] : [[`xyz.noukai/${name}`, value]])
   )
 
-/** Keys in a fixed order, so that equal arguments are equal texts. */
-const canonical = (value: unknown): unknown =>
-  Array.isArray(value)
-    ? value.map(canonical)
-    : typeof value === "object" && value !== null
-    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1).map(([k, v]) => [k, canonical(v)]))
-    : value
-
 /** The key of the run, if the call or its tool asks for one run. The id of a JSON-RPC request is never a key. */
 const keyOf = Effect.fnUntraced(function*({ config, flow, name }: PreparedTool, call: Call, day: string) {
   const { caller, key } = call
@@ -72,7 +65,7 @@ const keyOf = Effect.fnUntraced(function*({ config, flow, name }: PreparedTool, 
     return yield* failure("INVALID_KEY", why)
   }
   const version = String(config.version ?? "production")
-  const unique = key === undefined ? ["arguments", JSON.stringify(canonical(call.arguments)), day] : ["key", key]
+  const unique = key === undefined ? ["arguments", canonicalText(call.arguments), day] : ["key", key]
   return `mcp-${hashed(caller, name, flow.org, flow.project, flow.slug, version, ...unique)}`
 })
 
@@ -176,7 +169,7 @@ const costOf = ({ flow }: PreparedTool, executionId: string) =>
 /** The result for the agent. The SDK of MCP would lose a result that does not fit, so it is checked here. */
 const resultOf = Effect.fnUntraced(
   function*(tool: PreparedTool, value: unknown, executionId?: string, costUsd?: string) {
-    const text = typeof value === "string" ? value : JSON.stringify(value) ?? "null"
+    const text = typeof value === "string" ? value : stringifyJson(value, digitsWithin(value)) ?? "null"
     const result: CallToolResult = { content: [{ type: "text", text }], _meta: metaOf({ executionId, costUsd }) }
     if (tool.result === undefined) return result
     const { "~standard": { validate } } = tool.result
