@@ -120,7 +120,12 @@ export interface Bill extends Schema.Schema.Type<typeof Bill> {}
  * @category api
  */
 export const numbersGroup = HttpApiGroup.make("numbers")
-  .add(HttpApiEndpoint.get("numbers", "/numbers").setUrlParams(RunFilter).addSuccess(Numbers))
+  /** `only=sums`: without the versions. */
+  .add(
+    HttpApiEndpoint.get("numbers", "/numbers")
+      .setUrlParams(Schema.Struct({ ...RunFilter.fields, only: Schema.optional(Schema.Literal("sums")) }))
+      .addSuccess(Numbers)
+  )
   /** Reads the models of at most `read` runs that were not read before, the newest first. Default: 0, the most: 500. */
   .add(
     HttpApiEndpoint.get("bill", "/bill")

@@ -99,6 +99,8 @@ describe("the numbers of a list", () => {
       assert.strictEqual(yield* runs(""), 7)
       assert.strictEqual(yield* runs("status=failed"), 1)
       assert.strictEqual(yield* runs(`to=${november}`), 1)
+      const sums = yield* page.json<Numbers>("/api/numbers?only=sums")
+      assert.deepStrictEqual([sums.all.costUsd, sums.versions, sums.total], ["6.6000000000000000000000001", [], 3])
       const none = yield* page.json<Numbers>("/api/numbers?text=nothing")
       assert.deepStrictEqual(none, { all: { runs: 0, ended: 0, failed: 0, timed: 0 }, versions: [], total: 0 })
     }))

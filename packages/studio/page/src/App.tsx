@@ -17,6 +17,7 @@ const EvalView = lazy(() => import("./EvalView.js"))
 const CompareView = lazy(() => import("./CompareView.js"))
 const ReconcileView = lazy(() => import("./ReconcileView.js"))
 const AgainView = lazy(() => import("./AgainView.js"))
+const NumbersView = lazy(() => import("./NumbersView.js"))
 const KeepView = lazy(() => import("./KeepView.js"))
 const EmulatorView = lazy(() => import("./EmulatorView.js"))
 
@@ -42,6 +43,8 @@ const View = ({ route }: { readonly route: Route }): ReactNode => {
       return <ReconcileView key={JSON.stringify([route.ledger, route.batch])} route={route} />
     case "again":
       return <AgainView key={JSON.stringify([route.flow, route.id])} route={route} />
+    case "numbers":
+      return <NumbersView route={route} />
     case "keep":
       return <KeepView key={route.session} route={route} />
     case "emulator":
@@ -67,6 +70,8 @@ const titleOfView = (route: Route): string => {
       return oneLine(`Reconcile ${route.batch} – ${route.ledger}`)
     case "again":
       return oneLine(`Run – ${route.flow}`)
+    case "numbers":
+      return route.tab === "bill" ? "Bill" : "Numbers"
     case "keep":
       return oneLine(`Keep session ${route.session}`)
     default:

@@ -4,6 +4,7 @@ import { lazy, memo, type ReactNode, Suspense, useCallback, useEffect, useLayout
 import { read, type Run, type RunFilter } from "./api.js"
 import { costText, count, exactCost, instant, millis, moment, oneLine, shortId, visible } from "./format.js"
 import { useClock, useKeys, useMedia } from "./keys.js"
+import { ListSums } from "./ListSums.js"
 import { Button, Failure, Icon, Link, Main, Status, Text, Unknown, useStatus, Wait, Words } from "./parts.js"
 import { compareRoute, hrefOf, runRoute, type RunsRoute, runsRoute, sessionRoute } from "./route.js"
 import { copy, get, navigate, readErrorOf, retry, set, showRows, useApp } from "./store.js"
@@ -511,6 +512,7 @@ export const RunsView = ({ route }: { readonly route: RunsRoute }): ReactNode =>
         <div className="title">
           <h1>Runs</h1>
           <span className="muted" aria-live="off">{list.isLoaded ? count(list.rows.length) : ""}</span>
+          <ListSums filter={route.filter} runs={list.rows.length} />
           <OpenById />
         </div>
         <Filters route={route} />

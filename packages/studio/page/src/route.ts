@@ -128,6 +128,13 @@ export interface AgainRoute {
   readonly started: string | undefined
 }
 
+/** The numbers of a list of runs by version and day, or its costs by month, flow and model. */
+export interface NumbersRoute {
+  readonly view: "numbers"
+  readonly tab: "versions" | "bill"
+  readonly filter: RunFilter
+}
+
 export interface KeepRoute {
   readonly view: "keep"
   readonly session: string
@@ -166,6 +173,7 @@ export type Route =
   | CompareRoute
   | ReconcileRoute
   | AgainRoute
+  | NumbersRoute
   | KeepRoute
   | EmulatorRoute
 
@@ -179,6 +187,7 @@ export const areaOf = ({ view }: Route): Area => {
     case "session":
     case "compare":
     case "again":
+    case "numbers":
     case "keep":
       return "runs"
     case "batches":
@@ -301,6 +310,8 @@ export const parseRoute = ({ pathname, search }: { readonly pathname: string; re
         started: uuid.test(started) ? started : undefined
       }
     }
+    case "numbers":
+      return numbersRoute(runFilterOf(query), rest[0] === "bill" ? "bill" : "versions")
     case "keep": {
       const session = query.get("session") ?? ""
       return session === "" ? runsRoute() : {
@@ -405,6 +416,9 @@ export const hrefOf = (route: Route): string => {
       case "again":
         add({ flow: route.flow, id: route.id, started: route.started })
         return "/again"
+      case "numbers":
+        add(Object.fromEntries(filterNames.map((name) => [name, route.filter[name]])))
+        return route.tab === "bill" ? "/numbers/bill" : "/numbers"
       case "keep":
         add({
           session: route.session,
@@ -493,6 +507,12 @@ export const againRoute = ({ flow, id }: Pick<AgainRoute, "flow" | "id">): Again
   flow,
   id,
   started: undefined
+})
+
+export const numbersRoute = (filter: RunFilter, tab: NumbersRoute["tab"] = "versions"): NumbersRoute => ({
+  view: "numbers",
+  tab,
+  filter
 })
 
 export const keepRoute = (session: string): KeepRoute => ({

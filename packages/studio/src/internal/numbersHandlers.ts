@@ -59,7 +59,11 @@ export const layer = HttpApiBuilder.group(StudioApi, "numbers", (handlers) =>
   Effect.map(StudioSource, (source) => {
     const models = makeModels(source)
     return handlers
-      .handle("numbers", ({ urlParams }) => Effect.map(source.runs(urlParams), (runs) => numbersOf(runs)))
+      .handle("numbers", ({ urlParams: { only, ...filter } }) =>
+        Effect.map(source.runs(filter), (runs) => {
+          const numbers = numbersOf(runs)
+          return only === undefined ? numbers : { ...numbers, versions: [] }
+        }))
       .handle("bill", ({ urlParams: { read = 0, ...filter } }) =>
         Effect.flatMap(source.runs(filter), (runs) =>
           Effect.map(models.read(runs, Math.min(read, mostRead)), () =>
