@@ -260,6 +260,8 @@ describe("noukai mcp", () => {
         assert.strictEqual(stdout, "")
         assert.match(stderr, problem)
       }
+      // as editors of Windows save it
+      writeFileSync(config, `\ufeff${readFileSync(config, "utf8")}`)
       const check = yield* spawned(["mcp", "--config", config, "--check"], { env: { NOUKAI_ENV: "dev" } })
       assert.strictEqual(check.code, 0, check.stderr)
       assert.deepStrictEqual(JSON.parse(check.stdout).tools.map(({ name }: { name: string }) => name), ["say"])

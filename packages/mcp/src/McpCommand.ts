@@ -47,7 +47,10 @@ const read = (path: string): Effect.Effect<McpConfig, McpConfigError> =>
   Effect.try({ try: () => readFileSync(path, "utf8"), catch: wrong(`cannot read ${path}`) }).pipe(
     // the parser's message quotes the text, which may be a key
     Effect.flatMap((text) =>
-      Effect.try({ try: () => JSON.parse(text), catch: () => new McpConfigError([`${path} is not JSON`]) })
+      Effect.try({
+        try: () => JSON.parse(text.replace(/^\ufeff/, "")),
+        catch: () => new McpConfigError([`${path} is not JSON`])
+      })
     )
   )
 
