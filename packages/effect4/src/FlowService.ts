@@ -5,15 +5,22 @@
  *
  * @since 0.1.0
  */
-import type { CallContext, PausedState, RuntimeEvent, RuntimeInput, RuntimeRun } from "@effect-noukai/promise/runtime"
+import type {
+  CallContext,
+  OfFlow,
+  PausedState,
+  RuntimeEvent,
+  RuntimeInput,
+  RuntimeRun
+} from "@effect-noukai/promise/runtime"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type * as Execution from "./Execution.js"
 import type { AnyParameters, FlowRef } from "./Flow.js"
 import type { FlowEvent, RunEvent, StepCompleted, ToolCallsRequired } from "./FlowEvent.js"
-import { call, stream } from "./internal/call.js"
-import { decoded, encoded, refOf, withFields } from "./internal/codec.js"
+import { call, type Open, stream } from "./internal/call.js"
+import { encoded, refOf, withFields, withResult } from "./internal/codec.js"
 import { type Failures, failures } from "./internal/failures.js"
 import { inputOf } from "./internal/input.js"
 import type { CallError, OnceError } from "./NoukaiError.js"
@@ -133,7 +140,7 @@ type AnyResults = ReadonlyArray<Tools.ToolResult>
 const runOf = <E>(method: string, flow: AnyRef, run: RuntimeRun): Effect.Effect<unknown, E | CallError, unknown> => {
   const { resume } = run
   return resume === undefined
-    ? Effect.map(decoded(method, flow, run, run.result), (result) => withFields(run, { result }))
+    ? withResult(method, flow, run)
     : Effect.succeed(withFields(run, {
       resume: (results: AnyResults) =>
         Effect.flatMap(
@@ -157,13 +164,13 @@ const executed = <E>(
     ))
 
 /** Returns the events of a run, with its result decoded. */
-export const eventsOf = <E>(
-  tags: Failures<E>,
+export const eventsOf = <E = CallError>(
+  tags: Failures<E | CallError>,
   method: string,
   flow: AnyRef,
-  open: Parameters<typeof stream<RuntimeEvent, E, unknown>>[1]
+  open: Effect.Effect<Open<RuntimeEvent, unknown>, E | CallError, unknown>
 ): Stream.Stream<FlowEvent<unknown, unknown>, E | CallError, unknown> =>
-  Stream.mapEffect(stream<RuntimeEvent, E, unknown>(tags, open), (event) => eventOf(method, flow, event))
+  stream(tags, open, (event) => eventOf(method, flow, event))
 
 const eventOf = (
   method: string,
@@ -171,20 +178,21 @@ const eventOf = (
   event: RuntimeEvent
 ): Effect.Effect<FlowEvent<unknown, unknown>, CallError, unknown> => {
   const { resume, type } = event
-  // the other events are those of the SDK
-  const same = event as FlowEvent<unknown, unknown>
-  if (type === "flow_completed") {
-    return Effect.map(
-      decoded(method, flow, same as { readonly executionId?: string }, event.result),
-      (result) => withFields(same, { result }) as FlowEvent<unknown, unknown>
+  const translated = type === "flow_completed"
+    ? withResult(method, flow, event)
+    : Effect.succeed(
+      resume === undefined ? event : withFields(event, {
+        resume: (results: AnyResults) =>
+          eventsOf(
+            failures.call,
+            method,
+            flow,
+            Effect.succeed((context) => resume(results, context))
+          )
+      })
     )
-  }
-  return Effect.succeed(
-    resume === undefined ? same : withFields(same, {
-      resume: (results: AnyResults) =>
-        eventsOf<CallError>(failures.call, method, flow, (context) => resume(results, context))
-    }) as FlowEvent<unknown, unknown>
-  )
+  // the events are those of the SDK
+  return translated as Effect.Effect<FlowEvent<unknown, unknown>, CallError, unknown>
 }
 
 /**
@@ -193,21 +201,19 @@ const eventOf = (
  * @internal
  */
 export const make = ({ runtime }: NoukaiHttp.Service): FlowService.Service => {
-  const streamed = (operation: "events" | "steps") => (flow: AnyRef, input: object) => {
-    const method = `FlowService.${operation}`
-    return Stream.unwrap(
-      Effect.map(
-        encoded(method, flow, input),
-        (input) =>
-          eventsOf(
-            failures.tools,
-            method,
-            flow,
-            (context, code) => runtime[operation](refOf(flow), inputOf(input, code), context)
-          )
-      )
+  const streamed = (
+    method: string,
+    flow: AnyRef,
+    input: object,
+    open: OfFlow<AsyncIterable<RuntimeEvent>>
+  ) =>
+    eventsOf(
+      failures.tools,
+      method,
+      flow,
+      Effect.map(encoded(method, flow, input), (input): Open<RuntimeEvent, unknown> => (context, code) =>
+        open(refOf(flow), inputOf(input, code), context))
     )
-  }
   const service = {
     execute: (flow: AnyRef, input: object) =>
       executed(
@@ -232,23 +238,10 @@ export const make = ({ runtime }: NoukaiHttp.Service): FlowService.Service => {
         (run) =>
           runOf("FlowService.resume", flow, run)
       ),
-    events: streamed("events"),
-    eventsOnce: (key: string, flow: AnyRef, input: object) => {
-      const method = "FlowService.eventsOnce"
-      return Stream.unwrap(
-        Effect.map(
-          encoded(method, flow, input),
-          (input) =>
-            eventsOf(
-              failures.tools,
-              method,
-              flow,
-              (context, code) => runtime.eventsOnce(key, refOf(flow), inputOf(input, code), context)
-            )
-        )
-      )
-    },
-    steps: streamed("steps")
+    events: (flow: AnyRef, input: object) => streamed("FlowService.events", flow, input, runtime.events),
+    eventsOnce: (key: string, flow: AnyRef, input: object) =>
+      streamed("FlowService.eventsOnce", flow, input, (...call) => runtime.eventsOnce(key, ...call)),
+    steps: (flow: AnyRef, input: object) => streamed("FlowService.steps", flow, input, runtime.steps)
   }
   // the schemas, tools and hooks of an input have the types that the interface derives from it
   return service as unknown as FlowService.Service

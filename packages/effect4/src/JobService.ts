@@ -11,11 +11,11 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { ExecuteOptions, OnceOptions, ParametersInput, ReadOptions } from "./Execution.js"
 import type { AnyParameters, FlowRef } from "./Flow.js"
-import { call, stream } from "./internal/call.js"
-import { decoded, encoded, refOf, withFields } from "./internal/codec.js"
+import { call, type Open, stream } from "./internal/call.js"
+import { decoded, encoded, refOf, withResult } from "./internal/codec.js"
 import { type Failures, failures } from "./internal/failures.js"
 import { inputOf } from "./internal/input.js"
 import type { CallError, InvalidRequestError, OnceError } from "./NoukaiError.js"
@@ -187,9 +187,7 @@ export class JobService extends Context.Service<JobService, JobService.Service>(
 type AnyRef = FlowRef<never, unknown, unknown>
 
 const statusOf = (method: string, flow: AnyRef, status: RuntimeJobStatus) =>
-  status.status !== "completed"
-    ? Effect.succeed(status)
-    : Effect.map(decoded(method, flow, status, status.result), (result) => withFields(status, { result }))
+  status.status === "completed" ? withResult(method, flow, status) : Effect.succeed(status)
 
 const jobOf = (flow: AnyRef, job: RuntimeJob) => ({
   ...job,
@@ -208,8 +206,9 @@ const jobOf = (flow: AnyRef, job: RuntimeJob) => ({
       call<unknown, CallError>(failures.call, (context, code) => job.result(inputOf(options, code), context)),
       (result) => decoded("Job.result", flow, job, result)
     ),
-  updates: Stream.mapEffect(
-    stream<RuntimeJobStatus, CallError>(failures.call, (context) => job.updates(context)),
+  updates: stream(
+    failures.call,
+    Effect.succeed<Open<RuntimeJobStatus, unknown>>((context) => job.updates(context)),
     (status) => statusOf("Job.updates", flow, status)
   )
 })

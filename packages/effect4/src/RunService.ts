@@ -3,15 +3,15 @@
  *
  * @since 0.1.0
  */
-import type { RunCost, RunSummary, RuntimeEvent, StepAttempts, StepTrace, Trace } from "@effect-noukai/promise/runtime"
+import type { RunCost, RunSummary, StepAttempts, StepTrace, Trace } from "@effect-noukai/promise/runtime"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { ReadOptions, StreamOptions } from "./Execution.js"
 import type { FlowRef } from "./Flow.js"
 import type { FlowEvent } from "./FlowEvent.js"
 import { eventsOf } from "./FlowService.js"
-import { call, stream } from "./internal/call.js"
+import { call, type Open, stream } from "./internal/call.js"
 import { refOf } from "./internal/codec.js"
 import { failures } from "./internal/failures.js"
 import { inputOf } from "./internal/input.js"
@@ -113,12 +113,11 @@ export const make = ({ runtime }: NoukaiHttp.Service): RunService.Service => {
       (context, code) => runtime.stepTrace(stepId, refOf(flow), id, inputOf(options, code), context)
     )
   const liveTrace = (flow: AnyRef, id: string, options: object = {}) =>
-    eventsOf<CallError>(
+    eventsOf(
       failures.call,
       "RunService.liveTrace",
       flow,
-      (context, code): AsyncIterable<RuntimeEvent> =>
-        runtime.liveTrace(refOf(flow), id, inputOf(options, code), context)
+      Effect.succeed((context, code) => runtime.liveTrace(refOf(flow), id, inputOf(options, code), context))
     )
   return {
     trace: read<Trace>("trace"),
@@ -127,6 +126,10 @@ export const make = ({ runtime }: NoukaiHttp.Service): RunService.Service => {
     cost: read<RunCost>("cost"),
     summary: read<RunSummary>("summary"),
     list: (options) =>
-      stream<RunSummary, CallError>(failures.call, (context, code) => runtime.list(inputOf(options, code), context))
+      stream(
+        failures.call,
+        Effect.succeed<Open<RunSummary, never>>((context, code) => runtime.list(inputOf(options, code), context)),
+        Effect.succeed
+      )
   }
 }

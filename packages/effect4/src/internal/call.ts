@@ -5,6 +5,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { Failures } from "./failures.js"
@@ -63,6 +64,23 @@ const begin = <R>(context: Context.Context<R>): Begun<R> => {
   }
 }
 
+/** Returns the end of a call and of the code of the caller. */
+const endOf = async <A, E, R>(
+  failures: Failures<E>,
+  { code, context }: Begun<R>,
+  make: (context: CallContext, code: Code<R>) => Promise<A>
+): Promise<Exit.Exit<A, E>> => {
+  let exit: Exit.Exit<A, E>
+  try {
+    exit = Exit.succeed(await make(context, code))
+  } catch (error) {
+    exit = Exit.failCause(failureOf(failures, error))
+  }
+  // code that runs beside a failed tool ends, too
+  await code.ended()
+  return exit
+}
+
 /**
  * Makes a call. Interruption aborts its signal, and waits for the end of the call and of the code of the caller. The
  * call has the services, the scope, the budgets and the tracer of the fiber.
@@ -73,23 +91,15 @@ export const call = <A, E, R = never>(
 ): Effect.Effect<A, E, R> =>
   Effect.contextWith((services: Context.Context<R>) =>
     Effect.callback<A, E>((resume) => {
-      const { code, context, controller } = begin(services)
-      const settled = made(() => make(context, code)).then(
-        (value) => Effect.succeed(value),
-        (error) => Effect.failCause(failureOf(failures, error))
-      ).then(async (exit) => {
-        // code that runs beside a failed tool ends, too
-        await code.ended()
-        resume(exit)
-      })
+      const begun = begin(services)
+      const end = endOf(failures, begun, make)
+      void end.then(resume)
       return Effect.promise(() => {
-        controller.abort()
-        return settled
+        begun.controller.abort()
+        return end
       })
     })
   )
-
-const made = async <A>(make: () => Promise<A>): Promise<A> => make()
 
 /** Runs code of the Promise client that throws. */
 export const attempt = <A, E>(failures: Failures<E>, make: () => A): Effect.Effect<A, E> =>
@@ -101,40 +111,65 @@ export const attempt = <A, E>(failures: Failures<E>, make: () => A): Effect.Effe
     }
   })
 
+/** One reading of a stream. */
+class Reading<A, B, E, R> {
+  private readonly iterator: AsyncIterator<A>
+  private isOver = false
+
+  constructor(
+    private readonly failures: Failures<E>,
+    private readonly begun: Begun<R>,
+    make: Open<A, R>,
+    private readonly translate: (value: A) => Effect.Effect<B, E, R>
+  ) {
+    this.iterator = make(begun.context, begun.code)[Symbol.asyncIterator]()
+  }
+
+  readonly pull: Pull.Pull<readonly [B], E, void, R> = Effect.callback<readonly [B], E | Cause.Done<void>, R>(
+    (resume) => {
+      this.iterator.next().then(
+        (next) => {
+          this.isOver = next.done === true
+          resume(next.done === true ? Cause.done() : Effect.map(this.translate(next.value), (value) => [value]))
+        },
+        async (error: unknown) => {
+          this.isOver = true
+          await this.begun.code.ended()
+          resume(Effect.failCause(failureOf(this.failures, error)))
+        }
+      )
+    }
+  )
+
+  /** Closes the connection, unless the stream has ended, and waits for the code of the caller. */
+  readonly close: Effect.Effect<void> = Effect.promise(async () => {
+    if (!this.isOver) {
+      this.begun.controller.abort()
+      await this.iterator.return?.()
+    }
+    await this.begun.code.ended()
+  })
+}
+
+/** Opens a stream of the Promise client. */
+export type Open<A, R> = (context: CallContext, code: Code<R>) => AsyncIterable<A>
+
 /**
  * Reads a stream, one element per pull. Its end, early or not, closes the connection and waits for the code of the
  * caller.
  */
-export const stream = <A, E, R = never>(
+export const stream = <A, B, E, R = never>(
   failures: Failures<E>,
-  make: (context: CallContext, code: Code<R>) => AsyncIterable<A>
-): Stream.Stream<A, E, R> =>
-  Stream.unwrap(Effect.contextWith((services: Context.Context<R>) =>
-    Effect.map(
-      Effect.acquireRelease(
-        Effect.sync(() => {
-          const { code, context, controller } = begin(services)
-          const iterator = make(context, code)[Symbol.asyncIterator]()
-          return { code, controller, iterator }
-        }),
-        ({ code, controller, iterator }) =>
-          Effect.promise(async () => {
-            controller.abort()
-            await iterator.return?.()
-            await code.ended()
-          })
-      ),
-      ({ code, iterator }) => {
-        const pull = Effect.callback<readonly [A], E | Cause.Done<void>>((resume) => {
-          iterator.next().then(
-            (next) => resume(next.done === true ? Cause.done() : Effect.succeed([next.value])),
-            async (error: unknown) => {
-              await code.ended()
-              resume(Effect.failCause(failureOf(failures, error)))
-            }
-          )
-        })
-        return Stream.fromPull(Effect.succeed(pull))
-      }
-    )
-  ))
+  open: Effect.Effect<Open<A, R>, E, R>,
+  translate: (value: A) => Effect.Effect<B, E, R>
+): Stream.Stream<B, E, R> =>
+  Stream.unwrap(Effect.flatMap(open, (open) =>
+    Effect.contextWith((services: Context.Context<R>) =>
+      Effect.map(
+        Effect.acquireRelease(
+          Effect.sync(() => new Reading(failures, begin(services), open, translate)),
+          ({ close }) => close
+        ),
+        ({ pull }) => Stream.fromPull(Effect.succeed(pull))
+      )
+    )))

@@ -73,3 +73,13 @@ export const withFields = <A extends object, B extends object>(self: A, fields: 
   for (const [name, value] of Object.entries(fields)) changed[name] = { value, enumerable: typeof value !== "function" }
   return Object.create(Object.getPrototypeOf(self), { ...Object.getOwnPropertyDescriptors(self), ...changed })
 }
+
+/** Returns an object with its result decoded. */
+export const withResult = <A extends Facts & { readonly result?: unknown }>(
+  method: string,
+  flow: AnyFlow,
+  self: A
+): Effect.Effect<Omit<A, "result"> & { readonly result?: unknown }, UnexpectedResponseError, unknown> =>
+  isFlow(flow) && flow.result !== undefined
+    ? Effect.map(decoded(method, flow, self, self.result), (result) => withFields(self, { result }))
+    : Effect.succeed(self)

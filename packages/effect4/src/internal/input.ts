@@ -39,11 +39,11 @@ export const withMillis = <A extends object>(input: A): A => {
 
 /** Returns the delays of a schedule, which runs on the caller's clock and randomness. */
 const delaysOf = <In, Given, R>(
-  schedule: Schedule.Schedule<unknown, In> | undefined,
+  schedule: Schedule.Schedule<unknown, In>,
   code: Code<R>,
   translate: (given: Given) => In
-): Delays<Given> | undefined =>
-  schedule === undefined ? undefined : () => {
+): Delays<Given> => {
+  const delays: Delays<Given> = () => {
     const begun = code.run(Schedule.toStep(schedule))
     return async (given) => {
       const step = await begun
@@ -59,6 +59,8 @@ const delaysOf = <In, Given, R>(
       return await code.run(next)
     }
   }
+  return delays
+}
 
 const errorOf = (error: RuntimeError): Errors.NoukaiError =>
   // the client retries its own errors alone
@@ -96,7 +98,6 @@ type ToolFields = Pick<RuntimeInput, "tools" | "toolHandler">
 
 /** Returns the options of tools for the Promise client. */
 const toolFields = <R>(tools: unknown, report: boolean, code: Code<R>): ToolFields => {
-  if (tools === undefined) return {}
   if (isTool(tools) && "declarations" in tools) {
     const set = tools as unknown as {
       readonly tools: ReadonlyArray<AnyTool>
@@ -146,15 +147,14 @@ interface Given {
 
 /** Returns an input for the Promise client. Its durations are milliseconds, and its code runs as code of the call. */
 export const inputOf = <R>(given: object, code: Code<R>): RuntimeInput => {
-  const { heal, onPause, retry, schedule, tools, ...plain }: Given = given
-  return {
-    ...withMillis(plain),
-    ...toolFields(tools, plain.onToolFailure === "report", code),
-    heal: delaysOf(heal, code, errorOf),
-    retry: delaysOf(retry, code, errorOf),
-    schedule: delaysOf(schedule, code, (status: RuntimeJobStatus) => status as never),
-    onPause: typeof onPause === "function"
-      ? (state) => code.run(Effect.suspend(() => onPause(state as never)) as Effect.Effect<void, unknown, R>)
-      : onPause
+  const { heal, onPause, onToolFailure, retry, schedule, tools }: Given = given
+  const input: { -readonly [Name in keyof RuntimeInput]: RuntimeInput[Name] } = withMillis(given)
+  if (heal !== undefined) input.heal = delaysOf(heal, code, errorOf)
+  if (retry !== undefined) input.retry = delaysOf(retry, code, errorOf)
+  if (schedule !== undefined) input.schedule = delaysOf(schedule, code, (status: RuntimeJobStatus) => status as never)
+  if (typeof onPause === "function") {
+    input.onPause = (state) =>
+      code.run(Effect.suspend(() => onPause(state as never)) as Effect.Effect<void, unknown, R>)
   }
+  return tools === undefined ? input : Object.assign(input, toolFields(tools, onToolFailure === "report", code))
 }
