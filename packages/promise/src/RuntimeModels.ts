@@ -108,6 +108,17 @@ export interface OpenScope {
 }
 
 /**
+ * The end of calls by their caller: an `AbortSignal`, or an object with these members, which is cheaper.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CallSignal extends Pick<AbortSignal, "aborted" | "reason"> {
+  addEventListener(type: "abort", listener: () => void): void
+  removeEventListener(type: "abort", listener: () => void): void
+}
+
+/**
  * The surroundings of a call. A call also runs in the replay and in the budgets of the asynchronous context that begins it.
  *
  * @since 0.1.0
@@ -115,7 +126,7 @@ export interface OpenScope {
  */
 export interface CallContext {
   /** Ends the call, which rejects with its reason. */
-  readonly signal?: AbortSignal | undefined
+  readonly signal?: CallSignal | undefined
   /** Default: the scope of the asynchronous context. */
   readonly scope?: ScopeHandle | undefined
   readonly budgets?: ReadonlyArray<Budget> | undefined

@@ -14,6 +14,7 @@ import type { CallContext, Runtime, RuntimeOptions, RuntimeSettings, ScopeHandle
 
 export type {
   CallContext,
+  CallSignal,
   Delays,
   OfFlow,
   OfKey,

@@ -1,5 +1,5 @@
 /** Calls of the Promise client as effects and streams. */
-import type { CallContext } from "@effect-noukai/promise/runtime"
+import type { CallContext, CallSignal } from "@effect-noukai/promise/runtime"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -13,6 +13,26 @@ import { CodeFailure, failureOf } from "./rejection.js"
 import { CallTracer } from "./spans.js"
 import { CurrentBudgets, scopeOf } from "./surroundings.js"
 
+/** The interruption of a call. An `AbortController` takes a tenth of the time of a whole call. */
+export class Interruption implements CallSignal {
+  aborted = false
+  readonly reason = undefined
+  private readonly listeners = new Set<() => void>()
+
+  addEventListener(_: "abort", listener: () => void): void {
+    this.listeners.add(listener)
+  }
+
+  removeEventListener(_: "abort", listener: () => void): void {
+    this.listeners.delete(listener)
+  }
+
+  abort(): void {
+    this.aborted = true
+    for (const listener of [...this.listeners]) listener()
+  }
+}
+
 /** The code of the caller in one call: its tools and hooks. */
 export class Code<R = never> {
   private readonly fibers = new Map<Fiber.Fiber<unknown, unknown>, Promise<void>>()
@@ -20,16 +40,20 @@ export class Code<R = never> {
   constructor(
     private readonly context: Context.Context<R>,
     private readonly tracer: CallTracer | undefined,
-    private readonly signal: AbortSignal
+    private readonly signal: CallSignal
   ) {}
 
   /** Runs an effect until it ends or a signal aborts. Rejects with a `CodeFailure`. */
-  run<A, E>(effect: Effect.Effect<A, E, R>, signal: AbortSignal = this.signal): Promise<A> {
+  run<A, E>(effect: Effect.Effect<A, E, R>, signal: CallSignal = this.signal): Promise<A> {
     const span = this.tracer?.current
     const context = span === undefined ? this.context : Context.add(this.context, Tracer.ParentSpan, span)
-    const fiber = Effect.runForkWith(context)(effect, { signal })
+    const fiber = Effect.runForkWith(context)(effect)
+    const interrupt = () => fiber.interruptUnsafe()
+    if (signal.aborted) interrupt()
+    else signal.addEventListener("abort", interrupt)
     const ended = new Promise<Exit.Exit<A, E>>((resolve) => {
       fiber.addObserver((exit) => {
+        signal.removeEventListener("abort", interrupt)
         this.fibers.delete(fiber)
         resolve(exit)
       })
@@ -48,17 +72,16 @@ export class Code<R = never> {
 }
 
 interface Begun<R> {
-  readonly controller: AbortController
+  readonly signal: Interruption
   readonly code: Code<R>
   readonly context: CallContext
 }
 
 const begin = <R>(context: Context.Context<R>): Begun<R> => {
-  const controller = new AbortController()
-  const { signal } = controller
+  const signal = new Interruption()
   const tracer = CallTracer.of(context)
   return {
-    controller,
+    signal,
     code: new Code(context, tracer, signal),
     context: { signal, tracer, scope: scopeOf(context), budgets: Context.get(context, CurrentBudgets) }
   }
@@ -95,7 +118,7 @@ export const call = <A, E, R = never>(
       const end = endOf(failures, begun, make)
       void end.then(resume)
       return Effect.promise(() => {
-        begun.controller.abort()
+        begun.signal.abort()
         return end
       })
     })
@@ -144,7 +167,7 @@ class Reading<A, B, E, R> {
   /** Closes the connection, unless the stream has ended, and waits for the code of the caller. */
   readonly close: Effect.Effect<void> = Effect.promise(async () => {
     if (!this.isOver) {
-      this.begun.controller.abort()
+      this.begun.signal.abort()
       await this.iterator.return?.()
     }
     await this.begun.code.ended()

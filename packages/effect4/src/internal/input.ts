@@ -27,7 +27,7 @@ const durations = [
 
 /** Returns fields with durations as milliseconds. A value that is not a duration stays, and is refused. */
 export const withMillis = <A extends object>(input: A): A => {
-  const fields: { [name: string]: unknown } = Object.fromEntries(Object.entries(input))
+  const fields = Object.assign<{ [name: string]: unknown }, object>({}, input)
   for (const name of durations) {
     const value = fields[name]
     if (value === undefined) continue

@@ -5,7 +5,7 @@ import type * as Layer from "effect/Layer"
 import * as FlowService from "../FlowService.js"
 import type { CallError } from "../NoukaiError.js"
 import { NoukaiHttp } from "../NoukaiHttp.js"
-import { Code } from "./call.js"
+import { Code, Interruption } from "./call.js"
 import { failures } from "./failures.js"
 import { connectionWith, layerOf } from "./layers.js"
 
@@ -22,7 +22,7 @@ export const layerTest = (
 ): Layer.Layer<FlowService.FlowService | NoukaiHttp> =>
   layerOf(
     Effect.flatMap(Effect.context<never>(), (context) => {
-      const code = new Code(context, undefined, new AbortController().signal)
+      const code = new Code(context, undefined, new Interruption())
       return connectionWith({}, failures.none, {}, {
         type: "test",
         answer: (slug, input) => code.run(Effect.suspend(() => f(slug, input as TestInput)))

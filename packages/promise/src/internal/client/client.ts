@@ -4,6 +4,7 @@ import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
 import type * as Tracer from "effect/Tracer"
 import type { NoukaiTransport } from "../../NoukaiTransport.js"
+import type { CallSignal } from "../../RuntimeModels.js"
 import { refusal } from "../options/reading.js"
 import { inBudgetsOfNow } from "../scope/budgets.js"
 import { guardLiveRuns } from "../scope/guardLiveRuns.js"
@@ -67,7 +68,7 @@ export class Client implements NoukaiTransport {
   }
 
   /** Returns the signals that end a call: its own and the client's. */
-  signals(signal: AbortSignal | undefined): ReadonlyArray<AbortSignal> {
+  signals(signal: CallSignal | undefined): ReadonlyArray<CallSignal> {
     return signalsOf(signal, this.defaults.signal)
   }
 
@@ -75,7 +76,7 @@ export class Client implements NoukaiTransport {
    * Runs effects in the pinned scope, or else in the current one. A current replay applies too. The current and the
    * pinned budgets apply. Handlers of tools learn the reason of an abort of the signals.
    */
-  inScopeOfNow(signals: ReadonlyArray<AbortSignal> = []): InScope {
+  inScopeOfNow(signals: ReadonlyArray<CallSignal> = []): InScope {
     const inScope = this.inTraceScopeOfNow()
     const inBudgets = inBudgetsOfNow(this.pinned?.budgets)
     const reason = () => this.lifetime.abortReason(signals)
@@ -99,7 +100,7 @@ export class Client implements NoukaiTransport {
       : (effect) => TraceScope.within(now)(TraceScope.within(bound)(effect))
   }
 
-  run<A, E>(effect: Effect.Effect<A, E, Services>, signal: AbortSignal | undefined): Promise<A> {
+  run<A, E>(effect: Effect.Effect<A, E, Services>, signal: CallSignal | undefined): Promise<A> {
     const signals = this.signals(signal)
     return this.lifetime.run(this.inScopeOfNow(signals)(effect), signals)
   }

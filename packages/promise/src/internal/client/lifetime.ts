@@ -12,6 +12,7 @@ import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import type * as ManagedRuntime from "effect/ManagedRuntime"
 import { APIConnectionError } from "../../NoukaiError.js"
+import type { CallSignal } from "../../RuntimeModels.js"
 import { promiseError } from "../errors/promiseError.js"
 import { onAbort } from "./signals.js"
 
@@ -102,20 +103,20 @@ export class Lifetime<R = Services> {
   }
 
   /** Returns the reason why calls are refused now, if there is one. */
-  refusal(signals: ReadonlyArray<AbortSignal>): Rejection | undefined {
+  refusal(signals: ReadonlyArray<CallSignal>): Rejection | undefined {
     if (this.closing !== undefined) return { reason: notOpen() }
     const aborted = signals.find((signal) => signal.aborted)
     return aborted === undefined ? undefined : { reason: aborted.reason }
   }
 
   /** Returns the reason of an interruption: an aborted signal, or else the closed client. */
-  interruption(signals: ReadonlyArray<AbortSignal>, byClose: () => APIConnectionError = closed): unknown {
+  interruption(signals: ReadonlyArray<CallSignal>, byClose: () => APIConnectionError = closed): unknown {
     const aborted = signals.find((signal) => signal.aborted)
     return aborted === undefined ? byClose() : aborted.reason
   }
 
   /** Returns the reason of the abort of a call, or nothing if no signal aborted and the client is open. */
-  abortReason(signals: ReadonlyArray<AbortSignal>): unknown {
+  abortReason(signals: ReadonlyArray<CallSignal>): unknown {
     const isStopped = this.closing !== undefined || signals.some((signal) => signal.aborted)
     return isStopped ? this.interruption(signals) : undefined
   }
@@ -129,7 +130,7 @@ export class Lifetime<R = Services> {
    * Runs an effect until it ends, a signal aborts or the client is closed. Errors are created after an `await`, so that
    * their stack names the caller.
    */
-  async run<A, E>(effect: Effect.Effect<A, E, R>, signals: ReadonlyArray<AbortSignal>): Promise<A> {
+  async run<A, E>(effect: Effect.Effect<A, E, R>, signals: ReadonlyArray<CallSignal>): Promise<A> {
     const refusal = this.refusal(signals)
     if (refusal !== undefined) throw refusal.reason
     const running = this.running(effect)
@@ -142,7 +143,7 @@ export class Lifetime<R = Services> {
    */
   async runBody<A, E>(
     make: (began: Effect.Effect<void>) => Effect.Effect<A, E, R>,
-    signals: ReadonlyArray<AbortSignal>
+    signals: ReadonlyArray<CallSignal>
   ): Promise<A> {
     const refusal = this.refusal(signals)
     if (refusal !== undefined) throw refusal.reason
@@ -162,7 +163,7 @@ export class Lifetime<R = Services> {
   private async outcome<A>(
     running: StoppableEffect<A, R>,
     release: () => void,
-    signals: ReadonlyArray<AbortSignal>,
+    signals: ReadonlyArray<CallSignal>,
     byClose: () => APIConnectionError
   ): Promise<A> {
     const exit = await running.start()
@@ -174,7 +175,7 @@ export class Lifetime<R = Services> {
   }
 
   /** Stops an effect on an abort or when the client is closed, until the returned function is called. */
-  private watch(running: Stoppable, signals: ReadonlyArray<AbortSignal>): () => void {
+  private watch(running: Stoppable, signals: ReadonlyArray<CallSignal>): () => void {
     const leave = onAbort(signals, running.stop)
     this.begin(running)
     return () => {

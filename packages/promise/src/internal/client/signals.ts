@@ -1,8 +1,10 @@
+import type { CallSignal } from "../../RuntimeModels.js"
+
 /** Returns the signals that end a call. */
 export const signalsOf = (
-  ofCall: AbortSignal | null | undefined,
-  ofClient: AbortSignal | null | undefined
-): ReadonlyArray<AbortSignal> => {
+  ofCall: CallSignal | null | undefined,
+  ofClient: CallSignal | null | undefined
+): ReadonlyArray<CallSignal> => {
   const call = ofCall ?? undefined
   const client = ofClient ?? undefined
   if (call === undefined) return client === undefined ? [] : [client]
@@ -15,9 +17,9 @@ interface AbortListener {
   readonly tell: () => void
 }
 
-const listeners = new WeakMap<AbortSignal, AbortListener>()
+const listeners = new WeakMap<CallSignal, AbortListener>()
 
-const join = (signal: AbortSignal, stop: () => void): void => {
+const join = (signal: CallSignal, stop: () => void): void => {
   let all = listeners.get(signal)
   if (all === undefined) {
     const stops = new Set<() => void>()
@@ -28,7 +30,7 @@ const join = (signal: AbortSignal, stop: () => void): void => {
   all.stops.add(stop)
 }
 
-const leave = (signal: AbortSignal, stop: () => void): void => {
+const leave = (signal: CallSignal, stop: () => void): void => {
   const all = listeners.get(signal)
   if (all === undefined) return
   all.stops.delete(stop)
@@ -41,7 +43,7 @@ const leave = (signal: AbortSignal, stop: () => void): void => {
  * Calls `stop` when a signal aborts, until the returned function is called. Each signal has at most one listener,
  * because runtimes warn about more than ten.
  */
-export const onAbort = (signals: ReadonlyArray<AbortSignal>, stop: () => void): () => void => {
+export const onAbort = (signals: ReadonlyArray<CallSignal>, stop: () => void): () => void => {
   for (const signal of signals) join(signal, stop)
   return () => {
     for (const signal of signals) leave(signal, stop)

@@ -11,12 +11,12 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import { InvalidRequestError } from "../../NoukaiError.js"
+import type { CallSignal } from "../../RuntimeModels.js"
 import type { ToolCallsRequired } from "../../StreamEvent.js"
 import type { Client, InScope } from "../client/client.js"
 import type { Rejection, Stoppable } from "../client/lifetime.js"
 import { onAbort } from "../client/signals.js"
 import { promiseError } from "../errors/promiseError.js"
-import type { CallOptions } from "../options/reading.js"
 import { checkedAnswer } from "../tools/toolResults.js"
 import { StreamReader, type StreamToRead } from "./streamReader.js"
 
@@ -37,7 +37,7 @@ const done = { done: true, value: undefined } as const
 
 export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>, Stoppable {
   private readonly stream: StreamToRead<E>
-  private readonly signals: ReadonlyArray<AbortSignal>
+  private readonly signals: ReadonlyArray<CallSignal>
   private inScope: InScope | undefined
   private reader: StreamReader<E> | undefined
   private events: ReadonlyArray<E> = []
@@ -55,7 +55,7 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
   constructor(
     private readonly client: Client,
     private readonly operation: string,
-    asked: () => CallOptions<StreamToRead<E>>,
+    asked: () => { readonly input: StreamToRead<E>; readonly signal: CallSignal | undefined },
     private readonly translate: EventTranslation<E, A>
   ) {
     const taken = Either.try({ try: asked, catch: (refusal) => refusal })
