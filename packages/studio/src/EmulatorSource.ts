@@ -21,7 +21,9 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as PubSub from "effect/PubSub"
+import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -30,6 +32,7 @@ import * as FlowTotals from "./internal/flowTotals.js"
 import * as Sessions from "./internal/sessions.js"
 import { sharedSuccess } from "./internal/shared.js"
 import { hasEnded } from "./internal/times.js"
+import { toldOf } from "./internal/told.js"
 import * as RunList from "./RunList.js"
 import { NotFound, type Run, Unavailable } from "./RunsApi.js"
 import { StudioEmulator } from "./StudioEmulator.js"
@@ -83,7 +86,41 @@ interface Rows {
   readonly list: RunList.RunList
   readonly totals: FlowTotals.FlowTotals
   readonly changes: PubSub.PubSub<RunChange>
+  /** The number of pages that follow the list. */
+  readers: number
+  /** The rows that a page shows, and that are to tell what their traces do. Of too many, the newest are kept. */
+  readonly shown: Queue.Queue<Run>
 }
+
+/** The trace of a run with more steps is decoded when its page is opened. */
+const mostSteps = 1_000
+
+/** Adds the facts of its trace to the row of a run that has ended. Traces take time to decode, so pages do not wait for it. */
+const tell = (rows: Rows, runs: EmulatorRuns, { id }: Run): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const run = rows.list.get(id)
+    const json = Option.getOrUndefined(yield* runs.trace(id))
+    if (
+      run === undefined || isTold(run) || !Predicate.hasProperty(json, "steps") || !Array.isArray(json.steps) ||
+      json.steps.length > mostSteps
+    ) return
+    const told = { ...run, ...toldOf(yield* decodeTrace(json)) }
+    if (rows.list.get(id) !== run || !isTold(told)) return
+    put(rows, told)
+    yield* PubSub.publish(rows.changes, { _tag: "Changed", run: told })
+  }).pipe(Effect.ignore)
+
+const isTold = ({ error, input, model, output, status, tokens }: Run): boolean =>
+  !hasEnded(status) || [error, input, model, output, tokens].some((fact) => fact !== undefined)
+
+const telling = (rows: Rows, runs: EmulatorRuns): Effect.Effect<never> =>
+  Queue.takeBetween(rows.shown, 1, 25).pipe(
+    Effect.flatMap(
+      Effect.forEach((run) => Effect.zipLeft(tell(rows, runs, run), Effect.yieldNow()), { discard: true })
+    ),
+    Effect.zipRight(Effect.sleep("50 millis")),
+    Effect.forever
+  )
 
 const put = ({ list, totals }: Rows, run: Run): void => {
   totals.replace(list.get(run.id), run)
@@ -99,12 +136,13 @@ const readAll = (rows: Rows, runs: EmulatorRuns): Effect.Effect<void> =>
   })
 
 const apply = (rows: Rows, runs: EmulatorRuns, change: EmulatorChange): Effect.Effect<unknown> => {
-  const { changes, list, totals } = rows
+  const { changes, list, shown, totals } = rows
   switch (change.type) {
     case "Changed": {
       const run = runOf(change.run)
       put(rows, run)
-      return PubSub.publish(changes, { _tag: "Changed", run })
+      const published = PubSub.publish(changes, { _tag: "Changed", run })
+      return rows.readers > 0 && hasEnded(run.status) ? Effect.zipRight(published, shown.offer(run)) : published
     }
     case "Evicted":
       totals.replace(list.get(change.executionId), undefined)
@@ -118,10 +156,17 @@ const apply = (rows: Rows, runs: EmulatorRuns, change: EmulatorChange): Effect.E
 /** Reads the runs, and follows their changes. */
 const follow = (runs: EmulatorRuns): Effect.Effect<Rows, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const rows = { list: RunList.make(), totals: FlowTotals.make(), changes: yield* PubSub.sliding<RunChange>(10_000) }
+    const rows: Rows = {
+      list: RunList.make(),
+      totals: FlowTotals.make(),
+      changes: yield* PubSub.sliding<RunChange>(10_000),
+      readers: 0,
+      shown: yield* Queue.sliding<Run>(500)
+    }
     const stream = yield* runs.changes
     yield* readAll(rows, runs)
     yield* Effect.forkScoped(Stream.runForEach(stream, (change) => apply(rows, runs, change)))
+    yield* Effect.forkScoped(telling(rows, runs))
     return rows
   })
 
@@ -203,10 +248,21 @@ const make = (
         flows: flows.toSorted(),
         missing: []
       })),
-      list: (filter, page) => Effect.sync(() => rows.list.page(filter, page)),
+      list: Effect.fnUntraced(function*(filter, page) {
+        const found = rows.list.page(filter, page)
+        // the newest is told first
+        yield* rows.shown.offerAll(found.runs.filter((run) => !isTold(run)))
+        return found
+      }),
       runs: (filter) => Effect.sync(() => rows.list.all(filter)),
       points: (filter) => Effect.sync(() => rows.list.points(filter)),
-      changes: Effect.map(PubSub.subscribe(rows.changes), (queue) => Stream.fromQueue(queue)),
+      changes: Effect.zipRight(
+        Effect.acquireRelease(
+          Effect.sync(() => void rows.readers++),
+          () => Effect.sync(() => void rows.readers--)
+        ),
+        Effect.map(PubSub.subscribe(rows.changes), (queue) => Stream.fromQueue(queue))
+      ),
       run: Effect.fnUntraced(function*(flow, id) {
         const run = yield* found(runs, flow, id)
         const facts = Option.getOrUndefined(yield* runs.facts(id))

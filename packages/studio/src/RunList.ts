@@ -4,7 +4,20 @@
  * @since 0.1.0
  */
 import { type Names, orThrow } from "@effect-noukai/sdk/kit/names"
-import type { Point, Points, Run, RunFilter, RunPage } from "./RunsApi.js"
+import type { Point, Points, Run, RunFilter, RunOrder, RunPage } from "./RunsApi.js"
+
+/**
+ * The part of a list to return.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PageOfRuns {
+  readonly offset: number
+  readonly limit: number
+  /** Default: `-startedAt`, the newest first. */
+  readonly order?: RunOrder | undefined
+}
 
 /**
  * A list of runs. Its operations take time in proportion to what they return; those with a filter, to all runs.
@@ -25,7 +38,7 @@ export interface RunList {
    * Returns a part of the list. `limit: 0` counts only. Throws a `TypeError` for an unknown field, and for an `offset` or
    * `limit` that is not an integer of at least 0.
    */
-  readonly page: (filter: RunFilter, page: { readonly offset: number; readonly limit: number }) => RunPage
+  readonly page: (filter: RunFilter, page: PageOfRuns) => RunPage
   /** Returns all runs of a filter, newest first. */
   readonly all: (filter: RunFilter) => ReadonlyArray<Run>
   /** Returns the runs as a picture. Outliers are told by all runs of their flow, also by those that the filter leaves out. */
@@ -42,9 +55,11 @@ interface Entry {
 
 const lower = (text: string | undefined): string => text?.toLowerCase() ?? ""
 
-const textOf = ({ flow, id, sessionId, status, trigger, version }: Run): string =>
+const textOf = (run: Run): string => {
+  const { error, flow, id, input, model, output, problem, sessionId, status, trigger, version } = run
   // a character that nobody searches, so that no text matches across two fields
-  [id, flow, version, status, trigger, sessionId].map(lower).join("\u0000")
+  return [id, flow, version, status, trigger, sessionId, error, problem, model, input, output].map(lower).join("\u0000")
+}
 
 const entryOf = (run: Run, order: number): Entry => ({ run, order, flow: lower(run.flow), text: textOf(run) })
 
@@ -97,6 +112,23 @@ const startOf = ({ run }: Entry): number => run.startedAt ?? 0
 /** Whether an entry stands before another one: the list is kept from the oldest to the newest. */
 const isBefore = (entry: Entry, other: Entry): boolean =>
   startOf(entry) < startOf(other) || (startOf(entry) === startOf(other) && entry.order < other.order)
+
+const newestFirst: RunOrder = "-startedAt"
+
+/** Sorts the runs of a list, newest first, by another order. Runs that are equal in it stay the newest first. */
+const sorted = (newestFirst: ReadonlyArray<Run>, order: RunOrder): ReadonlyArray<Run> => {
+  const isDown = order.startsWith("-")
+  const name = order.replace("-", "") as Exclude<RunOrder, `-${string}`>
+  const factOf = (run: Run): number | string | undefined =>
+    name === "costUsd" && run.costUsd !== undefined ? Number(run.costUsd) : run[name]
+  const known = newestFirst.flatMap((run) => {
+    const fact = factOf(run)
+    return fact === undefined ? [] : [{ run, fact }]
+  })
+  const direction = isDown ? -1 : 1
+  known.sort((one, other) => one.fact < other.fact ? -direction : one.fact > other.fact ? direction : 0)
+  return [...known.map(({ run }) => run), ...newestFirst.filter((run) => factOf(run) === undefined)]
+}
 
 /** The most points of a picture. */
 const mostPoints = 2_000
@@ -196,8 +228,13 @@ export const make = (): RunList => {
       entries.length = 0
     },
     page: (filter, page) => {
-      const { limit, offset } = orThrow("RunList.page", page, { offset: true, limit: true }, ["offset", "limit"])
+      const names = { offset: true, limit: true, order: true } as const
+      const { limit, offset, order = newestFirst } = orThrow("RunList.page", page, names, ["offset", "limit"])
       const condition = conditionOf(filter)
+      if (order !== newestFirst && limit > 0) {
+        const found = entries.filter(condition ?? (() => true)).reverse().map(({ run }) => run)
+        return { runs: sorted(found, order).slice(offset, offset + limit), total: found.length }
+      }
       if (condition === undefined) {
         const end = Math.max(0, entries.length - offset)
         const part = entries.slice(Math.max(0, end - limit), end)

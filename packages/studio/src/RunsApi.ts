@@ -36,7 +36,19 @@ export const Run = Schema.Struct({
   /** The known costs. Absent if no cost is known. */
   costUsd: Schema.optional(Schema.String),
   /** The number of costs that are unknown and not in `costUsd`. Absent of an exact cost. */
-  unknownCosts: Schema.optional(Schema.Number)
+  unknownCosts: Schema.optional(Schema.Number),
+  // known of runs whose traces were read
+  /** The code of the error of a failed run, or the first line of its message. */
+  error: Schema.optional(Schema.String),
+  /** The first line of the message of that error, beside its code. */
+  problem: Schema.optional(Schema.String),
+  /** The first line of the input of its first step. */
+  input: Schema.optional(Schema.String),
+  /** The first line of the output of its last completed step. */
+  output: Schema.optional(Schema.String),
+  tokens: Schema.optional(Schema.Number),
+  /** The models of its steps, with commas between them. */
+  model: Schema.optional(Schema.String)
 })
 
 /** @since 0.1.0 */
@@ -62,7 +74,7 @@ export const RunFilter = Schema.Struct({
   /** The first and the last start, in milliseconds since 1970. */
   from: Schema.optional(Instant),
   to: Schema.optional(Instant),
-  /** A part of the id, flow, version, status, trigger or session; upper and lower case are the same. */
+  /** A part of a text of the row, such as its id or its error; upper and lower case are the same. */
   text: Schema.optional(Schema.String)
 })
 
@@ -70,7 +82,21 @@ export const RunFilter = Schema.Struct({
 export interface RunFilter extends Schema.Schema.Type<typeof RunFilter> {}
 
 /**
- * A part of the list, newest first.
+ * The order of a list. With `-`, the greatest comes first. Rows without the fact come last.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const RunOrder = Schema.TemplateLiteral(
+  Schema.Literal("", "-"),
+  Schema.Literal("startedAt", "durationMs", "costUsd", "tokens", "status", "flow", "error", "model")
+)
+
+/** @since 0.1.0 */
+export type RunOrder = Schema.Schema.Type<typeof RunOrder>
+
+/**
+ * A part of the list.
  *
  * @since 0.1.0
  * @category models
@@ -135,6 +161,8 @@ export const Bar = Schema.Struct({
   costUsd: Schema.optional(Schema.String),
   /** As of {@link Run}. */
   unknownCosts: Schema.optional(Schema.Number),
+  /** The code of its error, or the first line of its message. */
+  error: Schema.optional(Schema.String),
   /** Its error in lines of text, as far as it was captured. */
   failure: Schema.Array(Schema.String)
 })
@@ -516,6 +544,8 @@ export const runsGroup = HttpApiGroup.make("runs")
     HttpApiEndpoint.get("list", "/runs")
       .setUrlParams(Schema.Struct({
         ...RunFilter.fields,
+        /** Default: `-startedAt`, the newest first. */
+        order: Schema.optional(RunOrder),
         /** The number of runs before the page. Default: 0. */
         offset: Schema.optional(Index),
         /** Default: 100, the most: 500. */

@@ -11,6 +11,7 @@ import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import type { PageOfRuns } from "./RunList.js"
 import type { NotFound, Points, Run, RunDetail, RunFilter, RunPage, Source, Unavailable } from "./RunsApi.js"
 
 /**
@@ -104,11 +105,8 @@ export declare namespace StudioSource {
   export interface Service {
     /** The server. The studio adds its views. */
     readonly source: Effect.Effect<Omit<Source, "views">, Unavailable>
-    /** A part of the list of runs, newest first. */
-    readonly list: (
-      filter: RunFilter,
-      page: { readonly offset: number; readonly limit: number }
-    ) => Effect.Effect<RunPage, NotFound | Unavailable>
+    /** A part of the list of runs, newest first unless the page names another order. */
+    readonly list: (filter: RunFilter, page: PageOfRuns) => Effect.Effect<RunPage, NotFound | Unavailable>
     /** All runs of the list, newest first, as far as they are known: nothing is requested for each of them. */
     readonly runs: (filter: RunFilter) => Effect.Effect<ReadonlyArray<Run>, NotFound | Unavailable>
     /** The list as a picture. */

@@ -164,12 +164,14 @@ describe("the list", () => {
       const priced = yield* until(source.list({}, { offset: 0, limit: 9 }), ({ runs }) =>
         runs.every(({ costUsd }) => costUsd === "0.00012"))
       assert.strictEqual(priced.runs.length, 9)
+      // the reads of the costs tell the other facts
+      assert.isTrue(priced.runs.every(({ input, output }) =>
+        input === "hi" && output !== undefined
+      ))
       assert.strictEqual(most, 4)
       assert.deepStrictEqual(new Set(read).size, read.length)
       assert.strictEqual(read.length, 9)
-      assert.isTrue(read.every((id) =>
-        ids.includes(id)
-      ))
+      assert.isTrue(read.every((id) => ids.includes(id)))
     }))
 })
 

@@ -1,6 +1,6 @@
 /** The list of runs against a model: an array that is filtered and sorted anew for each page. */
 import * as RunList from "@effect-noukai/studio/RunList"
-import type { Run, RunFilter } from "@effect-noukai/studio/RunsApi"
+import type { Run, RunFilter, RunOrder } from "@effect-noukai/studio/RunsApi"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 
@@ -113,6 +113,50 @@ describe("a list of runs", () => {
     assert.isTrue(runs.every(({ status }) => status === "completed"))
     const found = list.page({ text: "run-4999", flow: "b/3" }, { offset: 0, limit: 100 })
     assert.deepStrictEqual(found.runs.map(({ id }) => id), ["run-49998"])
+  })
+})
+
+describe("the order of a list", () => {
+  const orders: ReadonlyArray<RunOrder> = ["costUsd", "-costUsd", "flow", "-durationMs", "startedAt", "-startedAt"]
+
+  it("is that of the fact, with runs without it last, and those that are equal the newest first", () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.record({
+            flow: fc.constantFrom("a/b/c", "a/b/d"),
+            costUsd: fc.constantFrom("0.5", "0.25", "10", "1"),
+            durationMs: fc.integer({ min: 0, max: 3 })
+          }, { requiredKeys: ["flow"] }),
+          { maxLength: 30 }
+        ),
+        fc.constantFrom(...orders),
+        fc.integer({ min: 0, max: 5 }),
+        (facts, order, offset) => {
+          const list = RunList.make()
+          facts.forEach((fact, at) => list.put({ id: `run-${at}`, status: "completed", startedAt: at, ...fact }))
+          const name = order.replace("-", "") as "costUsd" | "flow" | "durationMs" | "startedAt"
+          const rank = (run: Run) => name === "costUsd" && run.costUsd !== undefined ? Number(run.costUsd) : run[name]
+          const all = list.page({}, { offset: 0, limit: 100 }).runs.toSorted((one, other) => {
+            const [a, b] = [rank(one), rank(other)]
+            if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined)
+            const sign = order.startsWith("-") ? -1 : 1
+            return a < b ? -sign : a > b ? sign : 0
+          })
+          const page = list.page({}, { offset, limit: 10, order })
+          assert.deepStrictEqual(page, { runs: all.slice(offset, offset + 10), total: facts.length })
+        }
+      )
+    )
+  })
+
+  it("is that of the runs that match", () => {
+    const list = RunList.make()
+    for (const [id, tokens] of [["a", 5], ["b", 9], ["c", 7]] as const) {
+      list.put({ id, flow: "a/b/c", status: id === "b" ? "failed" : "completed", tokens })
+    }
+    const { runs, total } = list.page({ status: "completed" }, { offset: 0, limit: 9, order: "-tokens" })
+    assert.deepStrictEqual([runs.map(({ id }) => id), total], [["c", "a"], 2])
   })
 })
 

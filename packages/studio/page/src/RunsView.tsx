@@ -1,12 +1,14 @@
 /** The list of runs, newest first, live. */
 import { useVirtualizer } from "@tanstack/react-virtual"
-import { lazy, memo, type ReactNode, Suspense, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react"
+import { type CSSProperties, lazy, memo, type ReactNode, Suspense, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react"
 import { read, type Run, type RunFilter } from "./api.js"
-import { costText, count, exactCost, instant, millis, moment, oneLine, shortId, visible } from "./format.js"
-import { useClock, useKeys, useMedia } from "./keys.js"
+import { count, oneLine, visible } from "./format.js"
+import { useKeys, useMedia } from "./keys.js"
 import { ListSums } from "./ListSums.js"
-import { Button, Failure, Icon, Link, Main, Status, Text, Unknown, useStatus, Wait, Words } from "./parts.js"
-import { compareRoute, hrefOf, runRoute, type RunsRoute, runsRoute, sessionRoute } from "./route.js"
+import { Button, Failure, Icon, Link, Main, Menu, Text, useStatus, Wait, Words } from "./parts.js"
+import { Ranges } from "./Ranges.js"
+import { compareRoute, filterOf, hrefOf, runRoute, type RunsRoute, runsRoute, sessionRoute } from "./route.js"
+import { Cell, type Column, ColumnHead, ColumnMenu, narrowColumns, orderWords, useColumns, widthsOf } from "./RunColumns.js"
 import { copy, get, navigate, readErrorOf, retry, set, showRows, useApp } from "./store.js"
 
 /** A list is read without its picture, too, where that could not be loaded. */
@@ -38,7 +40,7 @@ const FilterText = ({ isMain = false, label, list, name, placeholder, route }: {
   }, [known])
   const apply = (text: string): void => {
     const { route } = get()
-    if (route.view === "runs") navigate(runsRoute(withFilter(route.filter, name, text)), { replace: true })
+    if (route.view === "runs") navigate({ ...route, filter: withFilter(route.filter, name, text) }, { replace: true })
   }
   return (
     <label className={`field field-${name}`}>
@@ -71,6 +73,10 @@ const withFilter = (filter: RunFilter, name: keyof RunFilter, value: string): Ru
   return value.trim() === "" ? rest : { ...rest, [name]: value.trim() }
 }
 
+const isFiltered = ({ filter, range }: RunsRoute): boolean => range !== undefined || Object.keys(filter).length > 0
+
+const clear = ({ order }: RunsRoute): void => navigate(runsRoute({}, { order }))
+
 const Filters = ({ route }: { readonly route: RunsRoute }): ReactNode => {
   const source = useApp(({ source }) => source)
   const { status } = route.filter
@@ -85,7 +91,7 @@ const Filters = ({ route }: { readonly route: RunsRoute }): ReactNode => {
         <span>Status</span>
         <select
           value={status ?? ""}
-          onChange={({ target }) => navigate(runsRoute(withFilter(route.filter, "status", target.value)))}
+          onChange={({ target }) => navigate({ ...route, filter: withFilter(route.filter, "status", target.value) })}
         >
           <option value="">Any status</option>
           {(status === undefined || statuses.includes(status) ? statuses : [...statuses, status]).map((one) => (
@@ -94,9 +100,7 @@ const Filters = ({ route }: { readonly route: RunsRoute }): ReactNode => {
         </select>
       </label>
       <FilterText route={route} name="session" label="Session" placeholder="Any session" />
-      {Object.keys(route.filter).length > 0 && (
-        <Button onClick={() => navigate(runsRoute())}>Clear filters</Button>
-      )}
+      {isFiltered(route) && <Button onClick={() => clear(route)}>Clear filters</Button>}
     </form>
   )
 }
@@ -106,16 +110,17 @@ const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
 /** A run or a session whose id the reader has. */
 const OpenById = (): ReactNode => {
   const [open, setOpen] = useState<"run" | "session">()
-  if (open === undefined) {
-    return (
-      <span className="open-session">
-        <Link className="button button-plain" to={compareRoute({})}>Compare runs…</Link>
+  return (
+    <>
+      <Menu name="Open">
+        <Link className="button" to={compareRoute({})}>Compare runs…</Link>
         <Button onClick={() => setOpen("run")}>Open a run…</Button>
         <Button onClick={() => setOpen("session")}>Open a session…</Button>
-      </span>
-    )
-  }
-  return open === "run" ? <OpenRun close={() => setOpen(undefined)} /> : <OpenSession close={() => setOpen(undefined)} />
+      </Menu>
+      {open === "run" && <OpenRun close={() => setOpen(undefined)} />}
+      {open === "session" && <OpenSession close={() => setOpen(undefined)} />}
+    </>
+  )
 }
 
 /** A form of one line that leads somewhere. `problem` is about its fields. */
@@ -222,15 +227,17 @@ const OpenSession = ({ close }: { readonly close: () => void }): ReactNode => {
   )
 }
 
-const hasRange = ({ from, to }: RunFilter): boolean => from !== undefined || to !== undefined
+const hasRange = ({ filter: { from, to }, range }: RunsRoute): boolean =>
+  from !== undefined || to !== undefined || range !== undefined
 
 /** Facts that the server does not tell. */
 const Missing = (): ReactNode => {
   const missing = useApp(({ source }) => source?.missing)
   if (missing === undefined || missing.length === 0) return null
+  const names = missing.map(({ what }) => what).join("; ")
   return (
     <details className="missing">
-      <summary>Not known here: <Text value={missing.map(({ what }) => what).join("; ")} /></summary>
+      <summary title={oneLine(names)}>Not known here: <Text value={names} /></summary>
       <dl>
         {missing.map(({ what, why }) => (
           <div key={what}>
@@ -243,23 +250,14 @@ const Missing = (): ReactNode => {
   )
 }
 
-/** The time that a run has lasted. One that goes on is measured with the clock of this page. */
-const Duration = ({ run }: { readonly run: Run }): ReactNode => {
-  const isRunning = run.status === "running" && run.startedAt !== undefined
-  const now = useClock(Date.now, 1_000, isRunning)
-  if (isRunning) return <>{millis(Math.max(0, Math.floor((now - run.startedAt!) / 1_000) * 1_000)).replace(".00", "")}</>
-  return run.durationMs === undefined ? <Unknown /> : <>{millis(run.durationMs)}</>
-}
-
 /** The height above the rows of the list that was shown last. */
 let lastMargin = 0
 
 /** The rows that are drawn above and below those in view. */
 const overscan = 6
 
-const columns = ["Status", "Flow", "Run", "Trigger", "Session", "Started", "Duration", "Cost"]
-
-const RunRow = memo(function RunRow({ height, isActive, onMove, place, row, run, top }: {
+const RunRow = memo(function RunRow({ columns, height, isActive, onMove, place, row, run, top }: {
+  readonly columns: ReadonlyArray<Column>
   readonly height: number
   readonly isActive: boolean
   readonly onMove: (place: number) => void
@@ -277,59 +275,26 @@ const RunRow = memo(function RunRow({ height, isActive, onMove, place, row, run,
       </div>
     )
   }
-  const [org, project, ...slug] = run.flow.split("/")
   return (
     <div className="row" role="row" aria-rowindex={row + 2} style={style}>
-      <span role="cell" className="cell-status"><Status status={status} /></span>
-      <span role="cell" className="cell-flow">
-        <Link
-          className="row-link"
-          to={runRoute(run)}
-          tabIndex={isActive ? 0 : -1}
-          label={oneLine(`${run.flow}, run ${run.id}, ${status}`)}
-          title={oneLine(run.flow)}
-          onKeyDown={() => onMove(place)}
-        >
-          <bdi className="muted">{oneLine(slug.length === 0 ? "" : `${org}/${project}/`)}</bdi>
-          <bdi className="strong">{oneLine(slug.length === 0 ? run.flow : slug.join("/"))}</bdi>
-        </Link>
-        {run.version !== undefined && <span className="tag" title="Version"><Text value={run.version} /></span>}
-      </span>
-      <span role="cell" className="cell-id mono" title={oneLine(run.id)}><Text value={shortId(run.id)} /></span>
-      <span role="cell" className="cell-trigger">{run.trigger === undefined ? <Unknown /> : <Text value={run.trigger} />}</span>
-      <span role="cell" className="cell-session mono">
-        {run.sessionId === undefined
-          ? <Unknown />
-          : (
-            <Link
-              to={sessionRoute(run.sessionId)}
-              tabIndex={isActive ? 0 : -1}
-              title={oneLine(`Session ${run.sessionId}`)}
-            >
-              <Text value={shortId(run.sessionId)} />
-            </Link>
-          )}
-      </span>
-      <span role="cell" className="cell-started" title={run.startedAt === undefined ? undefined : instant(run.startedAt)}>
-        {run.startedAt === undefined ? <Unknown /> : moment(run.startedAt)}
-      </span>
-      <span role="cell" className="cell-duration"><Duration run={run} /></span>
-      <span role="cell" className="cell-cost" title={costText(run, exactCost)}>
-        {costText(run) ?? <Unknown />}
-      </span>
+      {columns.map((column) => (
+        <Cell key={column} column={column} run={run} status={status} tabIndex={isActive ? 0 : -1} onMove={() => onMove(place)} />
+      ))}
     </div>
   )
 })
 
 /** The rows in view. What the reader looks at does not move when runs are added above it. */
-const Rows = ({ isOfRoute, scroller }: {
+const Rows = ({ columns, isNarrow, isOfRoute, route, scroller }: {
+  readonly columns: ReadonlyArray<Column>
+  readonly isNarrow: boolean
   /** Otherwise they are those of the filter before, until the first page is read. */
   readonly isOfRoute: boolean
+  readonly route: RunsRoute
   readonly scroller: React.RefObject<HTMLElement | null>
 }): ReactNode => {
   const list = useApp(({ list }) => list)
-  const isNarrow = useMedia("(max-width: 999px)")
-  const height = isNarrow ? 76 : 40
+  const height = isNarrow ? 96 : 40
   const total = list.rows.length
   const body = useRef<HTMLDivElement>(null)
   const [margin, setMargin] = useState(lastMargin)
@@ -436,16 +401,17 @@ const Rows = ({ isOfRoute, scroller }: {
           </Button>
         </div>
       )}
-      <div className={`table${isOfRoute ? "" : " is-old"}`} role="table" aria-busy={!isOfRoute} aria-label="Runs, newest first" aria-rowcount={total + 1}>
+      <div className={`table${isOfRoute ? "" : " is-old"}`} role="table" aria-busy={!isOfRoute} aria-label={`Runs, ${orderWords(route.order)}`} aria-rowcount={total + 1} style={{ "--columns": widthsOf(columns) } as CSSProperties}>
         <div role="rowgroup" className="table-head">
           <div role="row" aria-rowindex={1} className="row">
-            {columns.map((name) => <span key={name} role="columnheader">{name}</span>)}
+            {columns.map((column) => <ColumnHead key={column} column={column} route={route} />)}
           </div>
         </div>
         <div role="rowgroup" ref={body} className="table-body" style={{ height: total * height }} onClickCapture={show}>
           {items.map(({ index, key }) => (
             <RunRow
               key={key}
+              columns={columns}
               run={list.rows[total - 1 - index]}
               row={index}
               place={total - 1 - index}
@@ -469,12 +435,12 @@ const portOf = (address: string): string => {
 
 const Blank = ({ route }: { readonly route: RunsRoute }): ReactNode => {
   const source = useApp(({ source }) => source)
-  if (Object.keys(route.filter).length > 0) {
+  if (isFiltered(route)) {
     return (
       <section className="blank">
         <h2>No run matches</h2>
         <p className="muted">A run appears here as soon as it matches all filters.</p>
-        <div className="blank-actions"><Button kind="primary" onClick={() => navigate(runsRoute())}>Clear filters</Button></div>
+        <div className="blank-actions"><Button kind="primary" onClick={() => clear(route)}>Clear filters</Button></div>
       </section>
     )
   }
@@ -496,6 +462,8 @@ export const RunsView = ({ route }: { readonly route: RunsRoute }): ReactNode =>
   const scroller = useRef<HTMLElement>(null)
   const list = useApp(({ list }) => list)
   const isOfRoute = list.key === hrefOf(route)
+  const isNarrow = useMedia("(max-width: 999px)")
+  const [columns, toggle] = useColumns()
   useLayoutEffect(() => {
     const element = scroller.current
     if (element === null) return
@@ -504,21 +472,27 @@ export const RunsView = ({ route }: { readonly route: RunsRoute }): ReactNode =>
     // a list that was read before is where it was left
   }, [])
   useKeys({
-    Escape: () => Object.keys(route.filter).length > 0 ? navigate(runsRoute()) : false
+    Escape: () => isFiltered(route) ? clear(route) : false
   })
   return (
     <Main className="runs" ref={scroller}>
       <div className="runs-head">
-        <div className="title">
-          <h1>Runs</h1>
-          <span className="muted" aria-live="off">{list.isLoaded ? count(list.rows.length) : ""}</span>
-          <ListSums filter={route.filter} runs={list.rows.length} />
+        <div className="runs-bar">
+          <div className="title">
+            <h1>Runs</h1>
+            <span className="muted" aria-live="off">{list.isLoaded ? count(list.rows.length) : ""}</span>
+          </div>
+          <Filters route={route} />
+          <Ranges route={route} />
+          <Missing />
+          {!isNarrow && <ColumnMenu shown={columns} toggle={toggle} />}
           <OpenById />
         </div>
-        <Filters route={route} />
-        <Missing />
-        {(list.rows.length > 0 || hasRange(route.filter)) && (
-          <Suspense fallback={<div className="strip-wait" />}><Strip route={route} /></Suspense>
+        {(list.rows.length > 0 || hasRange(route)) && (
+          <div className="runs-picture">
+            <Suspense fallback={<div className="strip-wait" />}><Strip route={route} /></Suspense>
+            <ListSums filter={filterOf(route)} runs={list.rows.length} />
+          </div>
         )}
       </div>
       {list.error !== undefined && list.rows.length > 0 && (
@@ -533,7 +507,7 @@ export const RunsView = ({ route }: { readonly route: RunsRoute }): ReactNode =>
         ? <Blank route={route} />
         : list.rows.length === 0
         ? <Wait what="the runs" />
-        : <Rows key={list.key} scroller={scroller} isOfRoute={isOfRoute} />}
+        : <Rows key={list.key} columns={isNarrow ? narrowColumns : columns} isNarrow={isNarrow} route={route} scroller={scroller} isOfRoute={isOfRoute} />}
     </Main>
   )
 }

@@ -5,8 +5,9 @@ import { Brush } from "./Brush.js"
 import { count, millis, moment, oneLine, plural, shortId } from "./format.js"
 import { useMedia } from "./keys.js"
 import { Button, Text } from "./parts.js"
+import { withRange } from "./Ranges.js"
 import { useRead, useWhenChanged } from "./reads.js"
-import { hrefOf, runRoute, type RunsRoute, runsRoute } from "./route.js"
+import { filterOf, hrefOf, runRoute, type RunsRoute } from "./route.js"
 import { navigate, useApp } from "./store.js"
 import "./strip.css"
 import { nearest, pointPlace, scaleOfPoints } from "./stripScale.js"
@@ -27,57 +28,6 @@ const often = 1_000
 const near = 24
 
 const second = 1_000
-
-/** The same filter with another range of starts. */
-const withRange = ({ filter }: RunsRoute, from: number | undefined, to: number | undefined): RunsRoute => {
-  const rest = Object.entries(filter).filter(([name]) => name !== "from" && name !== "to")
-  return runsRoute({ ...Object.fromEntries(rest), ...from !== undefined && { from }, ...to !== undefined && { to } })
-}
-
-/** An instant as fields of a time take it: in the reader's time, to the second. */
-const fieldOf = (ms: number | undefined): string => {
-  if (ms === undefined) return ""
-  const date = new Date(ms)
-  return Number.isNaN(date.getTime())
-    ? ""
-    : new Date(ms - date.getTimezoneOffset() * 60 * second).toISOString().slice(0, 19)
-}
-
-const instantOf = (field: FormDataEntryValue | null): number | undefined => {
-  const ms = typeof field === "string" && field !== "" ? new Date(field).getTime() : NaN
-  return Number.isNaN(ms) ? undefined : ms
-}
-
-/** The range as two fields: what the brush does, with keys. */
-const Range = ({ route }: { readonly route: RunsRoute }): ReactNode => {
-  const { from, to } = route.filter
-  const [problem, setProblem] = useState("")
-  return (
-    <form
-      className="strip-range"
-      aria-label="Range of starts"
-      onSubmit={(event) => {
-        event.preventDefault()
-        const fields = new FormData(event.currentTarget)
-        const [first, last] = [instantOf(fields.get("from")), instantOf(fields.get("to"))]
-        if (first !== undefined && last !== undefined && first > last) {
-          setProblem("“From” is later than “to”.")
-          return
-        }
-        setProblem("")
-        navigate(withRange(route, first, last))
-      }}
-    >
-      <label><span>From</span> <input key={from} name="from" type="datetime-local" step={1} defaultValue={fieldOf(from)} /></label>
-      <label><span>to</span> <input key={to} name="to" type="datetime-local" step={1} defaultValue={fieldOf(to)} /></label>
-      <button type="submit" className="button button-plain">Show</button>
-      {(from !== undefined || to !== undefined) && (
-        <Button onClick={() => navigate(withRange(route, undefined, undefined))}>All times</Button>
-      )}
-      <span role="alert" className="strip-problem">{problem}</span>
-    </form>
-  )
-}
 
 const summaryOf = ({ durationMs, flow, id, isOutlier, startedAt, status }: Point): string =>
   [
@@ -112,14 +62,14 @@ const Mark = ({ of }: { readonly of: keyof typeof marks }): ReactNode => (
 const noPoints: ReadonlyArray<Point> = []
 
 const Strip = ({ route }: { readonly route: RunsRoute }): ReactNode => {
-  const { from, to } = route.filter
+  const filter = filterOf(route)
+  const { from, to } = filter
   // the rows come first: the picture of a long list takes the server longer
   const isListed = useApp(({ list }) => list.isLoaded && list.key === hrefOf(route))
-  const { data, error, isOld, reload } = useRead("runs.points", isListed ? { ...route.filter } : undefined)
+  const { data, error, isOld, reload } = useRead("runs.points", isListed ? { ...filter } : undefined)
   const changes = useApp(({ listChanges }) => listChanges)
   useWhenChanged(changes, often, reload)
   const isNarrow = useMedia("(max-width: 999px)")
-  const [isOpen, setOpen] = useState(false)
   const [active, setActive] = useState<string>()
   const points = data?.points ?? noPoints
   // until the points of another range are there, those that are known are shown within it
@@ -131,7 +81,7 @@ const Strip = ({ route }: { readonly route: RunsRoute }): ReactNode => {
   const index = active === undefined ? -1 : shown.findIndex(({ id }) => id === active)
   const point = shown[index]
   const place = point === undefined ? undefined : pointPlace(scale, point)
-  const height = isNarrow ? 88 : 104
+  const height = isNarrow ? 88 : 56
   useEffect(() => setActive(undefined), [from, to])
 
   const go = (nth: number): void => setActive(shown[Math.max(0, Math.min(shown.length - 1, nth))]?.id)
@@ -150,7 +100,7 @@ const Strip = ({ route }: { readonly route: RunsRoute }): ReactNode => {
   const select = (first: number, last: number): void => {
     const at = (part: number): number => scale.x.min + part * (scale.x.max - scale.x.min)
     const start = Math.floor(at(first) / second) * second
-    navigate(withRange(route, start, Math.max(start + second, Math.ceil(at(last) / second) * second)))
+    navigate(withRange(route, { from: start, to: Math.max(start + second, Math.ceil(at(last) / second) * second) }))
   }
   return (
     <section className="strip" aria-label="Durations over time">
@@ -166,8 +116,6 @@ const Strip = ({ route }: { readonly route: RunsRoute }): ReactNode => {
           : data === undefined
           ? <span className="strip-legend" />
           : <Legend points={points} total={data.total} />}
-        {isNarrow && <Button kind="quiet" pressed={isOpen} onClick={() => setOpen(!isOpen)}>Range</Button>}
-        {(!isNarrow || isOpen || from !== undefined || to !== undefined) && <Range route={route} />}
       </div>
       <div
         className="strip-area"

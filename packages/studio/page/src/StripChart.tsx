@@ -64,6 +64,8 @@ const StripChart = ({ height, points, scale }: {
   latest.current = { points, scale }
   const chart = useRef<UPlot>(undefined)
   const { isLog } = scale
+  // a low picture has room for one text
+  const isLow = height < 80
   useEffect(() => {
     const element = place.current!
     const color = (name: string): string => getComputedStyle(element).getPropertyValue(name).trim()
@@ -105,7 +107,10 @@ const StripChart = ({ height, points, scale }: {
           splits: () => [...latest.current.scale.marks],
           filter: (_, splits) => splits,
           // a text at the bottom would lie on the times
-          values: (_, splits) => splits.map((ms) => heightOf(latest.current.scale, ms) < 0.1 ? "" : tick(ms))
+          values: (_, splits) =>
+            splits.map((ms, nth) =>
+              heightOf(latest.current.scale, ms) < 0.1 || (isLow && nth < splits.length - 1) ? "" : tick(ms)
+            )
         }
       ],
       hooks: { draw: [(plot) => draw(plot, latest.current.points, color)] }

@@ -1,10 +1,32 @@
 /** Every state of the page as its address. */
-import type { RunFilter } from "./api.js"
+import type { RunFilter, RunOrder } from "./api.js"
 
 export interface RunsRoute {
   readonly view: "runs"
   readonly filter: RunFilter
+  /** The time until now in which the runs began. */
+  readonly range: RunRange | undefined
+  /** Absent: the newest first. */
+  readonly order: RunOrder | undefined
 }
+
+const hour = 3_600_000
+
+export const rangeTimes = {
+  "1h": { ms: hour, name: "1 h" },
+  "24h": { ms: 24 * hour, name: "24 h" },
+  "7d": { ms: 7 * 24 * hour, name: "7 d" }
+} as const
+
+export type RunRange = keyof typeof rangeTimes
+
+export const rangeNames = ["1h", "24h", "7d"] as const
+
+const minute = 60_000
+
+/** The filter of a list now. A range begins at a whole minute, so that the reads of one minute have one filter. */
+export const filterOf = ({ filter, range }: RunsRoute): RunFilter =>
+  range === undefined ? filter : { ...filter, from: Math.floor((Date.now() - rangeTimes[range].ms) / minute) * minute }
 
 export interface RunRoute {
   readonly view: "run"
@@ -347,8 +369,21 @@ export const parseRoute = ({ pathname, search }: { readonly pathname: string; re
       isCritical: query.get("path") === "critical"
     }
   }
-  return runsRoute(runFilterOf(query))
+  const filter = runFilterOf(query)
+  return runsRoute(filter, {
+    range: filter.from === undefined && filter.to === undefined
+      ? rangeNames.find((one) => one === query.get("range"))
+      : undefined,
+    order: orders.find((one) => one === query.get("order"))
+  })
 }
+
+const orderNames = ["startedAt", "durationMs", "costUsd", "tokens", "status", "flow", "error", "model"] as const
+
+/** The orders of a list but that of the newest first. */
+const orders: ReadonlyArray<RunOrder> = orderNames.flatMap((name): ReadonlyArray<RunOrder> =>
+  name === "startedAt" ? [name] : [name, `-${name}`]
+)
 
 const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i
 
@@ -371,6 +406,7 @@ export const hrefOf = (route: Route): string => {
     switch (route.view) {
       case "runs":
         add(Object.fromEntries(filterNames.map((name) => [name, route.filter[name]])))
+        add({ range: route.range, order: route.order })
         return "/runs"
       case "run":
         add({
@@ -442,7 +478,10 @@ export const hrefOf = (route: Route): string => {
   return `${found}${query.size === 0 ? "" : `?${query}`}`
 }
 
-export const runsRoute = (filter: RunFilter = {}): RunsRoute => ({ view: "runs", filter })
+export const runsRoute = (
+  filter: RunFilter = {},
+  { order, range }: Partial<Pick<RunsRoute, "order" | "range">> = {}
+): RunsRoute => ({ view: "runs", filter, range, order })
 
 export const runRoute = ({ flow, id }: { readonly flow: string; readonly id: string }): RunRoute => ({
   view: "run",

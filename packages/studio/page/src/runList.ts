@@ -26,6 +26,9 @@ export const emptyList = (key: string): RunList => ({
 
 const idOf = ({ flow, id }: Run): string => `${flow}/${id}`
 
+/** Whether a run has a known place. */
+export const isListed = (list: RunList, run: Run): boolean => list.places.has(idOf(run))
+
 const made = (list: RunList, rows: ReadonlyArray<Run | undefined>): RunList => {
   const places = new Map<string, number>()
   rows.forEach((run, place) => run !== undefined && places.set(idOf(run), place))

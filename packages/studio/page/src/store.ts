@@ -21,6 +21,7 @@ import {
   batchRoute,
   compareRoute,
   evalRoute,
+  filterOf,
   hrefOf,
   keepRoute,
   parseRoute,
@@ -28,9 +29,10 @@ import {
   type Route,
   type RunRoute,
   type RunsRoute,
+  runsRoute,
   sessionRoute
 } from "./route.js"
-import { emptyList, missingPage, pageSize, type RunList, withChange, withPage } from "./runList.js"
+import { emptyList, isListed, missingPage, pageSize, type RunList, withChange, withPage } from "./runList.js"
 
 export interface RunState {
   readonly key: string
@@ -74,8 +76,10 @@ export interface State {
   readonly notice: string
 }
 
+type KeptSetting = "raw" | "split" | "columns"
+
 /** A setting that the browser keeps. One may keep nothing: then each page begins with the default. */
-export const kept = (name: "raw" | "split"): string | undefined => {
+export const kept = (name: KeptSetting): string | undefined => {
   try {
     return localStorage.getItem(name) ?? undefined
   } catch {
@@ -83,7 +87,7 @@ export const kept = (name: "raw" | "split"): string | undefined => {
   }
 }
 
-export const keep = (name: "raw" | "split", value: string): void => {
+export const keep = (name: KeptSetting, value: string): void => {
   try {
     localStorage.setItem(name, value)
   } catch {
@@ -150,7 +154,7 @@ const readList = async (route: RunsRoute, offset: number, limit: number, signal:
   // the rows of the filter before stay until the first page is there
   const ofRoute = (): RunList => state.list.key === key ? state.list : emptyList(key)
   try {
-    const page = await read("runs.list", { ...route.filter, offset, limit }, signal)
+    const page = await read("runs.list", { ...filterOf(route), order: route.order, offset, limit }, signal)
     if (signal.aborted) return
     const list = during.reduce((list, change) => withChange(list, change).list, withPage(ofRoute(), page, offset))
     set({ list, ...(state.list.key !== key && { listOffset: 0 }) })
@@ -175,6 +179,9 @@ export const showRows = (first: number, last: number): void => {
 /** The time after which a list that is in doubt is read again, in milliseconds. */
 const doubt = 500
 
+/** The time after which the list of the last hour, day or week is read again, in milliseconds. */
+const rangeAge = 60_000
+
 const openList = (route: RunsRoute, signal: AbortSignal): void => {
   const key = hrefOf(route)
   loading.clear()
@@ -185,8 +192,18 @@ const openList = (route: RunsRoute, signal: AbortSignal): void => {
   const begun = readFirst()
   let isFirst = true
   let timer: number | undefined
-  signal.addEventListener("abort", () => window.clearTimeout(timer))
-  stream("runs.changes", { ...route.filter }, {
+  const readLater = (): void => {
+    timer ??= window.setTimeout(() => {
+      timer = undefined
+      void readFirst()
+    }, doubt)
+  }
+  const aging = route.range === undefined ? undefined : window.setTimeout(open, rangeAge)
+  signal.addEventListener("abort", () => {
+    window.clearTimeout(timer)
+    window.clearTimeout(aging)
+  })
+  stream("runs.changes", { ...filterOf(route) }, {
     hello: connected(() => {
       void begun.then(readFirst)
       if (!isFirst) set({ listChanges: state.listChanges + 1 })
@@ -199,17 +216,16 @@ const openList = (route: RunsRoute, signal: AbortSignal): void => {
     },
     events: {
       problem: () => void readFirst(),
-      change: (change) => {
+      change: (all: ListChange) => {
+        // the place of a new run in another order is the server's to tell
+        const change = route.order === undefined
+          ? all
+          : { ...all, runs: all.runs.filter((run) => isListed(state.list, run)) }
         if (loading.size > 0) during.push(change)
         if (!isRead()) return
         const { isInDoubt, list } = withChange(state.list, change)
         set({ list, listChanges: state.listChanges + 1 })
-        if (isInDoubt) {
-          timer ??= window.setTimeout(() => {
-            timer = undefined
-            void readFirst()
-          }, doubt)
-        }
+        if (isInDoubt || route.order !== undefined) readLater()
       }
     }
   }, signal)
@@ -476,12 +492,12 @@ export const hasMoved = (): boolean => moves > 0
 let moves = 0
 
 /** The list that the reader came from. */
-export const lastList = (): RunsRoute => ({ view: "runs", filter: listFilter })
+export const lastList = (): RunsRoute => shownList
 
-let listFilter: RunsRoute["filter"] = {}
+let shownList = runsRoute()
 
 subscribe(() => {
-  if (state.route.view === "runs") listFilter = state.route.filter
+  if (state.route.view === "runs") shownList = state.route
 })
 
 export const start = (): void => {

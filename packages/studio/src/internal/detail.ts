@@ -7,6 +7,7 @@ import { payloadJson } from "./payloads.js"
 import { searching } from "./search.js"
 import { cut, exactJson, type Mask } from "./text.js"
 import { hasEnded, millisOf } from "./times.js"
+import { errorOf } from "./told.js"
 
 /** The most characters of an error in the list of bars. */
 const mostFailure = 500
@@ -34,6 +35,7 @@ const notesOf = ({ trace }: StoredRun): ReadonlyArray<string> => {
 
 const barOf = ({ bars: [bar], costUsd, depth, tokens, unknownCosts }: TraceLayout.Row): RunsApi.Bar => {
   const { attempt, errorContext, loopIndex, modelUsed, stepId } = bar.step
+  const { error } = errorOf(bar.step)
   return {
     stepId,
     attempt,
@@ -49,6 +51,7 @@ const barOf = ({ bars: [bar], costUsd, depth, tokens, unknownCosts }: TraceLayou
     ...tokens > 0 && { tokens },
     ...costUsd !== undefined && { costUsd },
     ...unknownCosts > 0 && { unknownCosts },
+    ...error !== undefined && { error },
     // the line after it is the input
     failure: errorContext === undefined ? [] : bar.failure.slice(0, 1).map((line) => cut(line, mostFailure))
   }

@@ -144,8 +144,8 @@ export const layer = (
       const provided = Effect.provideService(StudioSource, source)
       return handlers
         .handle("source", () => Effect.map(source.source, (facts) => ({ ...facts, views })))
-        .handle("list", ({ urlParams: { limit = standardLimit, offset = 0, ...filter } }) =>
-          source.list(filter, { offset, limit: Math.min(limit, mostRuns) }))
+        .handle("list", ({ urlParams: { limit = standardLimit, offset = 0, order, ...filter } }) =>
+          source.list(filter, { offset, limit: Math.min(limit, mostRuns), order }))
         .handleRaw("changes", ({ urlParams }) =>
           provided(changes(texts, urlParams)))
         .handleRaw("run", ({ urlParams: { flow, id } }) =>

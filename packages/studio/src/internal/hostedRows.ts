@@ -1,6 +1,6 @@
 /**
- * The rows of the list of runs of the hosted service. The service lists neither costs, versions, sessions nor waits: a row has
- * them from the trace of its run, from the caller, and from pages that watch the run.
+ * The rows of the list of runs of the hosted service. The service lists neither costs, versions, sessions nor waits, nor what
+ * steps tell: a row has them from the trace of its run, from the caller, and from pages that watch the run.
  */
 import type { RunService } from "@effect-noukai/sdk/RunService"
 import { costOf, type FlowRun, type RunCost, type Trace } from "@effect-noukai/sdk/Trace"
@@ -16,6 +16,7 @@ import { knownCostOf, waitsSinceOf } from "./detail.js"
 import type { SeenFlows } from "./hostedFlows.js"
 import { isOver } from "./hostedTraces.js"
 import { millisOf } from "./times.js"
+import { type Told, toldOf } from "./told.js"
 import * as Watched from "./watched.js"
 
 /** The number of requests for costs, and for lists, at once. */
@@ -41,6 +42,8 @@ export interface HostedRows {
   readonly runs: RunService.Service
   /** The costs of runs that have ended. */
   readonly costs: Map<string, Cost>
+  /** What the traces of runs that have ended tell. */
+  readonly told: Map<string, Told>
   /** When the costs of runs could not be read. */
   readonly failedAt: Map<string, number>
   /** When the traces of runs that go on were read, and since when the runs wait. */
@@ -60,6 +63,7 @@ export const make = (runs: RunService.Service, seen: SeenFlows): Effect.Effect<H
       seen,
       runs,
       costs: new Map(),
+      told: new Map(),
       failedAt: new Map(),
       waits: new Map(),
       fetching: yield* FiberMap.make<string>(),
@@ -98,7 +102,7 @@ export const hasEndedSince = ({ list }: HostedRows, { id, status }: Run): boolea
 
 /** Adds what others than the server told. */
 export const completed = (rows: HostedRows, run: Run): Run => {
-  const { costs, list, seen, sessionIds, waits } = rows
+  const { costs, list, seen, sessionIds, told, waits } = rows
   const fact = seen.known.get(run.id)
   const sessionId = fact?.sessionId ?? sessionIds.get(run.id)
   // a poll does not tell the cost of a run that goes on, which was read before
@@ -108,6 +112,7 @@ export const completed = (rows: HostedRows, run: Run): Run => {
   const waitsSince = isOver(run.status) ? undefined : waits.get(run.id)?.since
   return {
     ...others,
+    ...told.get(run.id),
     ...waitsSince !== undefined && { waitsSince },
     ...fact?.version !== undefined && { version: fact.version },
     ...sessionId !== undefined && { sessionId },
@@ -139,13 +144,14 @@ const waitOf = ({ watched }: HostedRows, flow: string, trace: Trace): number | u
   })
 }
 
-/** Keeps the cost of a run and its wait, as its trace tells them. Returns its cost. */
+/** Keeps the cost of a run, its wait and its other facts, as its trace tells them. Returns its cost. */
 export const learn = (rows: HostedRows, flow: string, id: string, trace: Trace): Effect.Effect<RunCost> =>
   Effect.map(Clock.currentTimeMillis, (readAt) => {
     const total = costOf(trace, id)
     const cost = knownCostOf(total)
     if (isOver(total.status)) {
       rows.waits.delete(id)
+      if (!rows.told.has(id)) rows.told.set(id, toldOf(trace))
       if (cost.costUsd !== undefined) rows.costs.set(id, cost)
     } else rows.waits.set(id, { since: waitOf(rows, flow, trace), readAt })
     return total

@@ -6,7 +6,7 @@ import { afterAll, assert, beforeAll, expect, it } from "vitest"
 import * as Pairs from "../support/pairs.js"
 import * as Stories from "../support/stories.js"
 import { startEmulatorStudio } from "./emulatorStudio.js"
-import { comparePath, disposable, launch, openPage, runPath, startStudio } from "./studioPage.js"
+import { comparePath, disposable, launch, openByMenu, openPage, runPath, startStudio } from "./studioPage.js"
 
 let browser: Browser
 
@@ -73,7 +73,7 @@ it("two runs are chosen from the list, by search, and by their names", async () 
   await using studio = await start()
   await using opened = await openPage(browser, studio)
   const { page } = opened
-  await page.getByRole("link", { name: "Compare runs…" }).click()
+  await openByMenu(page, "Compare runs…")
   await page.getByRole("searchbox", { name: "Search" }).fill("support/answer")
   await polled(() => page.locator(".lrows-choose .row-link").count()).toBe(3)
   await page.getByRole("link", { name: new RegExp(after.id) }).click()

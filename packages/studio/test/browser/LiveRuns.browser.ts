@@ -4,7 +4,7 @@ import type { Browser } from "playwright-core"
 import { afterAll, assert, beforeAll, expect, it } from "vitest"
 import type { ScriptedRun } from "../support/scripted.js"
 import * as Stories from "../support/stories.js"
-import { disposable, launch, openPage, runPath, startStudio } from "./studioPage.js"
+import { disposable, launch, openByMenu, openPage, runPath, startStudio } from "./studioPage.js"
 
 let browser: Browser
 
@@ -117,7 +117,7 @@ it("a run opens by its id, with its flow where it is not listed", async () => {
   await using studio = disposable(await startStudio({ runs: [Stories.completed] }))
   await using opened = await openPage(browser, studio, "/runs", { mayFail: true })
   const { page } = opened
-  await page.getByRole("button", { name: "Open a run…" }).click()
+  await openByMenu(page, "Open a run…")
   const id = page.getByRole("textbox", { name: "Id of the run" })
   await id.fill("run-elsewhere")
   await page.getByRole("button", { name: "Open", exact: true }).click()
@@ -126,7 +126,7 @@ it("a run opens by its id, with its flow where it is not listed", async () => {
   await page.getByRole("button", { name: "Open", exact: true }).click()
   await expect.poll(() => new URL(page.url()).pathname).toBe(runPath(Stories.completed))
   await page.goBack()
-  await page.getByRole("button", { name: "Open a run…" }).click()
+  await openByMenu(page, "Open a run…")
   await page.getByRole("textbox", { name: "Id of the run" }).fill("run-elsewhere")
   await page.getByLabel("Flow of the run, if it is not listed").fill("acme/spelling/grade-3")
   await page.getByRole("button", { name: "Open", exact: true }).click()
@@ -143,7 +143,7 @@ it("a run opens by its id where the server lists no run", async () => {
   await using opened = await openPage(browser, studio, "/runs", { mayFail: true })
   const { page } = opened
   await page.getByRole("heading", { name: "No runs yet" }).waitFor()
-  await page.getByRole("button", { name: "Open a run…" }).click()
+  await openByMenu(page, "Open a run…")
   await page.getByRole("textbox", { name: "Id of the run" }).fill(Stories.completed.id)
   await page.getByRole("button", { name: "Open", exact: true }).click()
   await page.getByText("No listed run has this id. Enter its flow, too").waitFor()

@@ -5,7 +5,7 @@ import { epoch, type ScriptedRun } from "../support/scripted.js"
 import * as ScriptedEmulator from "../support/scriptedEmulator.js"
 import * as Stories from "../support/stories.js"
 import { describeViews, type Views } from "./pictures.js"
-import { launch, type RunningStudio, runPath, startStudio } from "./studioPage.js"
+import { launch, openByMenu, type RunningStudio, runPath, startStudio } from "./studioPage.js"
 
 const loop: ScriptedRun = { ...Stories.loop(500), id: "run-loop" }
 
@@ -31,7 +31,7 @@ const views: Views = {
     path: "/runs",
     ready: async (page) => {
       await picture(page)
-      await page.getByRole("button", { name: "Open a session…" }).click()
+      await openByMenu(page, "Open a session…")
       await page.keyboard.type("run-1")
       await page.keyboard.press("Enter")
       await page.getByText("This is not the id of a session").waitFor()

@@ -6,7 +6,7 @@ import { afterAll, assert, beforeAll, expect, it } from "vitest"
 import { epoch, type ScriptedRun } from "../support/scripted.js"
 import * as Stories from "../support/stories.js"
 import { flows, startEmulatorStudio } from "./emulatorStudio.js"
-import { disposable, launch, openPage, runPath, startStudio } from "./studioPage.js"
+import { disposable, launch, openByMenu, openPage, runPath, startStudio } from "./studioPage.js"
 
 let browser: Browser
 
@@ -92,6 +92,8 @@ it("a run and the list lead to its session, whose runs lie on one axis", async (
   await page.getByRole("link", { name: "Show in the list" }).click()
   await page.locator("[aria-rowcount=\"5\"]").waitFor()
   assert.strictEqual(new URL(page.url()).search, `?session=${session}`)
+  await page.getByText("Columns", { exact: true }).click()
+  await page.getByRole("checkbox", { name: "Session" }).check()
   await page.locator(".cell-session a").first().click()
   await page.getByRole("heading", { name: "Session", level: 1 }).waitFor()
 })
@@ -193,7 +195,7 @@ it("a session is opened by its id, and what is wrong with an id is said", async 
   await using studio = disposable(await startStudio({ runs }))
   await using opened = await openPage(browser, studio, "/runs", { mayFail: true })
   const { page } = opened
-  await page.getByRole("button", { name: "Open a session…" }).click()
+  await openByMenu(page, "Open a session…")
   const form = page.getByRole("form", { name: "Open a session" })
   assert.strictEqual(await page.evaluate(() => document.activeElement?.getAttribute("aria-label")), "Id of the session")
   await page.keyboard.press("Enter")

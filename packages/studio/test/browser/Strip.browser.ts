@@ -113,7 +113,7 @@ it("a brushed range is a filter of the list and of its address, and is cleared",
   await page.reload()
   await page.locator(`[aria-rowcount="${within.length + 1}"]`).waitFor()
 
-  await page.getByRole("button", { name: "All times" }).click()
+  await page.getByRole("link", { name: "All times" }).click()
   await page.locator("[aria-rowcount=\"61\"]").waitFor()
   assert.strictEqual(new URL(page.url()).search, "")
 })
@@ -123,6 +123,7 @@ it("the range is two fields, too, and says which of them is wrong", async () => 
   await using opened = await openPage(browser, studio, "/runs", { timezoneId: "Europe/Berlin" })
   const { page } = opened
   await area(page)
+  await page.getByRole("button", { name: "Range…" }).click()
   const form = page.getByRole("form", { name: "Range of starts" })
   await form.getByLabel("From").fill("2026-06-07T12:00:00")
   await form.getByLabel("to", { exact: true }).fill("2026-06-07T11:00:00")
@@ -191,7 +192,7 @@ it("a time without runs says so, and leads back", async () => {
   const { page } = opened
   await page.getByText("No run with a known duration began in this time.").waitFor()
   await page.getByRole("heading", { name: "No run matches" }).waitFor()
-  await page.getByRole("button", { name: "All times" }).click()
+  await page.getByRole("link", { name: "All times" }).click()
   await page.getByRole("link", { name: /run run-0002/ }).waitFor()
 })
 

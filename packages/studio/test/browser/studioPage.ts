@@ -141,6 +141,12 @@ export const violations = async (page: Page): Promise<ReadonlyArray<string>> => 
   })
 }
 
+/** Chooses from the menu of the list that opens other runs. */
+export const openByMenu = async (page: Page, name: string): Promise<void> => {
+  await page.getByText("Open", { exact: true }).click()
+  await page.locator(".menu-items").getByText(name).click()
+}
+
 export const runPath = (run: { readonly id: string; readonly flow?: string }, query = ""): string =>
   `/runs/${[...(run.flow ?? "acme/spelling/grade-3").split("/"), run.id].map(encodeURIComponent).join("/")}${query}`
 

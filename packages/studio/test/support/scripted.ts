@@ -6,6 +6,7 @@ import * as RunList from "@effect-noukai/studio/RunList"
 import { NotFound, type Run, type Source } from "@effect-noukai/studio/RunsApi"
 import { type RunChange, type StoredRun, StudioSource } from "@effect-noukai/studio/StudioSource"
 import { Effect, Layer, PubSub, Schema, Stream } from "effect"
+import { toldOf } from "../../src/internal/told.js"
 
 /** A step in milliseconds from the start of its run. */
 export interface ScriptedStep {
@@ -223,7 +224,7 @@ export const make = (facts: Partial<Omit<Source, "views">> = {}): Effect.Effect<
       put: (...runs) =>
         Effect.forEach(runs, (scripted) => {
           stored.set(scripted.id, scripted)
-          const run = runOf(scripted)
+          const run = { ...runOf(scripted), ...scripted.status === "running" ? {} : toldOf(traceOf(scripted)) }
           list.put(run)
           return tell({ _tag: "Changed", run })
         }, { discard: true }),
