@@ -438,7 +438,7 @@ describe("noukai eval run", () => {
       yield* write(join(options.cwd, "cases.jsonl"), cases.replace("\"letter\":\"a\"", "\"letter\":\"e\""))
       const changed = yield* noukai(call("run", "--replay", "tapes"), nowhere)
       assert.deepStrictEqual([changed.code, /recorded \\?"a\\?", called with/.test(changed.stdout)], [4, true])
-      assert.include(changed.stdout, "to record it, run the eval with `record` (--record)")
+      assert.include(changed.stdout.replace(/\s+/g, " "), "to record it, run the eval with `record` (--record)")
       // a cassette that is cut off, or gone
       const calls = join(options.cwd, "tapes", "calls.json")
       yield* write(calls, (yield* read(calls)).slice(0, 500))

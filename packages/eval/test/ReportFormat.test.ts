@@ -2,8 +2,9 @@
 import { Check, ReportFormat } from "@effect-noukai/eval"
 import { CaseVerdict, type EvalReport, type Verdict } from "@effect-noukai/eval/EvalReport"
 import { parseJson, withDigits } from "@effect-noukai/sdk/kit/plainJson"
+import { withoutCommands } from "@effect-noukai/sdk/SafeText"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema, Stream } from "effect"
+import { Effect, FastCheck as fc, Schema, Stream } from "effect"
 import { readFile } from "node:fs/promises"
 import { validateXML } from "xmllint-wasm"
 
@@ -97,6 +98,9 @@ const report: EvalReport = {
 
 const { baseline: _, ...alone } = report
 
+/** A text as a report shows it. */
+const clean = (text: string): string => withoutCommands(text.replace(/\s+/g, " ").replace(/\p{Cc}/gu, "\ufffd"))
+
 const written = (format: ReportFormat.ReportFormat, of = report, some: Iterable<CaseVerdict> = cases) =>
   Effect.runPromise(Stream.mkString(format(of, Stream.fromIterable(some))))
 
@@ -106,7 +110,8 @@ describe("ReportFormat.text", () => {
     const of = { ...report, cost: { ...others, baseline: { ...baseline!, runs: 21 } } }
     assert.include(
       await written(ReportFormat.text, of),
-      "\ncost    draft $0.07 in 7 runs, production at least $0.06 in 21 runs (1 run unknown), judges $0.0014\n"
+      "\ncost        draft $0.07 in 7 runs, production at least $0.06 in 21 runs (1 run\n" +
+        "            unknown), judges $0.0014\n"
     )
   })
 
@@ -115,16 +120,19 @@ describe("ReportFormat.text", () => {
       (await written(ReportFormat.text)).replaceAll(hostile.replace("\u0007", "\ufffd"), "HOSTILE"),
       `spelling: draft against production of acme/spelling/grade-3, 7 cases
 
-check                          draft                production  regressed  fixed        p  errors      mean score
-score       3/5, 60 % (23 % to 88 %)  3/5, 60 % (23 % to 88 %)          1      1    1.000       1  0.50, was 0.75
-polite      3/5, 60 % (23 % to 88 %)  3/5, 60 % (23 % to 88 %)          0      0  < 0.001       0
-all checks  3/5, 60 % (23 % to 88 %)  3/5, 60 % (23 % to 88 %)          1      1    1.000       1
+check              draft    production  regressed  fixed        p  errors
+score       60 % (23–88)  60 % (23–88)          1      1    1.000       1
+polite      60 % (23–88)  60 % (23–88)          0      0  < 0.001       0
+all checks  60 % (23–88)  60 % (23–88)          1      1    1.000       1
 
-cost    draft $0.07, production at least $0.06 (1 run unknown), judges $0.0014
-time    120 ms more (median of 7 cases; 95 %: -1.5 s to 300 ms)
-chance  of 2 checks without a difference, one or more has p < 0.05 in up to 9.8 % of runs
-errors  1 verdict is neither a pass nor a fail
-broken  1 case regressed; 0 are allowed
+cost        draft $0.07, production at least $0.06 (1 run unknown), judges
+            $0.0014
+time        120 ms more (median of 7 cases; 95 %: -1.5 s to 300 ms)
+chance      of 2 checks without a difference, one or more has p < 0.05 in up to
+            9.8 % of runs
+errors      1 verdict is neither a pass nor a fail
+broken      1 case regressed; 0 are allowed
+mean score  score 0.50, was 0.75
 
 regressed (1)
   case 3
@@ -223,8 +231,38 @@ failed: no difference that 7 cases could show: 1 regressed, 1 fixed (p = 1)
   it("shows the adjusted p beside the raw one", async () => {
     const of = { ...report, overall: { ...report.overall, adjustedP: 1 } }
     const text = await written(ReportFormat.text, of)
-    assert.include(text, "       p  adjusted p  errors")
-    assert.include(text, "the tests fail a gate without a difference in at most 5 % of runs, by adjusted p (Holm)")
+    assert.include(text, "\nadjusted p  all checks 1.000\n")
+    assert.include(text.replace(/\s+/g, " "), "in at most 5 % of runs, by adjusted p (Holm)")
+    assert.include(await written(ReportFormat.markdown, of), "| p | adjusted p | errors |")
+  })
+
+  it("fits 80 columns and loses nothing, whatever the names and the reasons are", async () => {
+    const words = fc.array(fc.string({ minLength: 1, maxLength: 120 }), { minLength: 1, maxLength: 4 })
+    const text = words.map((some) => some.join(" "))
+    await fc.assert(
+      fc.asyncProperty(text, text, text, fc.boolean(), async (name, key, reason, isLong) => {
+        const check = `x${name}`
+        const candidate = { ...report.candidate, version: isLong ? "12345678901234567" : "draft" }
+        const [one] = cases.filter(({ verdict }) => verdict === "regressed")
+        const failed = { ...one!.checks["score"]!, candidate: { verdict: "fail", reason } as const }
+        const lines = (await written(
+          ReportFormat.text,
+          {
+            ...report,
+            eval: `x${name}`,
+            candidate,
+            checks: { [check]: report.checks["score"]!, polite: report.overall }
+          },
+          [{ ...one!, key: `x${key}`, checks: { [check]: failed } }]
+        )).split("\n")
+        assert.deepStrictEqual(lines.filter((line) => [...line].length > 80), [])
+        const all = lines.join("").replace(/\s/g, "")
+        for (const part of [check, `x${key}`, `${check}: ${reason}`]) {
+          assert.include(all, clean(part).replace(/\s/g, ""))
+        }
+      }),
+      { numRuns: 100 }
+    )
   })
 
   it("lists 20 cases of each verdict", async () => {

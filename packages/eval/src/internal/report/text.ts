@@ -3,7 +3,7 @@ import { directions, masked, withoutCommands } from "@effect-noukai/sdk/SafeText
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { CaseVerdict, EvalReport } from "../../EvalReport.js"
-import { checkTable, ending, facts, heading, listedAs, notable, verdicts } from "./words.js"
+import { checkTable, ending, facts, heading, listedAs, moreFacts, notable, verdicts } from "./words.js"
 
 /** The number of cases of each verdict that are listed. */
 const [maxLines, maxRows] = [20, 50]
@@ -28,22 +28,32 @@ const listed = <E, R>(cases: Stream.Stream<CaseVerdict, E, R>, most: number, sho
 const oneLine = (text: string): string =>
   withoutCommands(masked(text).replace(/\s+/g, " ").replace(/\p{Cc}/gu, "\ufffd").replace(directions, "\ufffd"))
 
-/** Aligns all columns but the first to the right. */
+/** The width of a terminal. */
+const width = 80
+
+/** Breaks a text at its spaces, after a prefix. The lines after the first begin as far right. A long word is cut. */
+const wrapped = (prefix: string, text: string, indent = " ".repeat(prefix.length)): string => {
+  const room = width - indent.length
+  const lines = text.match(new RegExp(`.{1,${room}}(?= (?!%)|$)|\\S{${room}}`, "gu")) ?? [""]
+  return lines.map((line, index) => `${index === 0 ? prefix : indent}${line.trimStart()}\n`).join("")
+}
+
+/** Aligns all columns but the first to the right. A name without room stands on a line of its own. */
 const aligned = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  return rows.map((row) =>
-    `${
-      row.map((text, column) => column === 0 ? text.padEnd(widths[0]!) : text.padStart(widths[column]!)).join("  ")
-        .trimEnd()
-    }\n`
-  ).join("")
+  const first = Math.min(widths[0]!, width - widths.slice(1).reduce((sum, each) => sum + each + 2, 0))
+  return rows.map(([name = "", ...texts]) => {
+    const isLong = name.length > first
+    const cells = texts.map((text, column) => `  ${text.padStart(widths[column + 1]!)}`)
+    return `${isLong ? wrapped("", name) : ""}${`${(isLong ? "" : name).padEnd(first)}${cells.join("")}`.trimEnd()}\n`
+  }).join("")
 }
 
 const caseLines = (report: EvalReport) => (one: CaseVerdict): string => {
   const lines = notable(report, one).flatMap(([check, reasons]) =>
-    reasons.map((reason) => `    ${check}: ${oneLine(reason)}\n`)
+    reasons.map((reason) => wrapped("    ", `${oneLine(check)}: ${oneLine(reason)}`, "      "))
   )
-  return `  ${oneLine(one.key)}\n${lines.join("")}`
+  return `${wrapped("  ", oneLine(one.key), "    ")}${lines.join("")}`
 }
 
 export const text = <E, R>(report: EvalReport, cases: Stream.Stream<CaseVerdict, E, R>): Stream.Stream<string, E, R> =>
@@ -51,10 +61,13 @@ export const text = <E, R>(report: EvalReport, cases: Stream.Stream<CaseVerdict,
     const parts = lists.map(({ count, shown, verdict }) =>
       `\n${verdict} (${count})\n${shown.join("")}${count > shown.length ? `  and ${count - shown.length} more\n` : ""}`
     )
-    const width = Math.max(...facts(report).map(([name]) => name.length))
-    const told = facts(report).map(([name, text]) => `${name.padEnd(width)}  ${oneLine(text)}\n`)
-    const table = aligned(checkTable(report).map((cells) => cells.map(oneLine)))
-    return `${oneLine(heading(report))}\n\n${table}\n${told.join("")}${parts.join("")}\n${oneLine(ending(report))}\n`
+    const all = [...facts(report), ...moreFacts(report)]
+    const longest = Math.max(...all.map(([name]) => name.length))
+    const told = all.map(([name, text]) => wrapped(`${name.padEnd(longest)}  `, oneLine(text)))
+    const table = aligned(checkTable(report, true).map((cells) => cells.map(oneLine)))
+    return `${wrapped("", oneLine(heading(report)))}\n${table}\n${told.join("")}${parts.join("")}\n${
+      wrapped("", oneLine(ending(report)))
+    }`
   }))
 
 /** The names, numbers and addresses that GitHub makes links of: it notifies people, and mentions issues. */

@@ -46,6 +46,12 @@ const rate = ({ interval, of, passed, rate }: Rate): string =>
     ? "none"
     : `${passed}/${of}, ${percent(rate)} (${percent(interval[0])} to ${percent(interval[1])})`
 
+/** Returns a rate for a narrow table: `78 % (62–88)`. */
+const shortRate = ({ interval, rate }: Rate): string =>
+  rate === undefined || interval === undefined
+    ? "none"
+    : `${percent(rate)} (${interval.map((share) => Math.round(100 * share)).join("–")})`
+
 const pValue = (p: number): string => p < 0.001 ? "< 0.001" : p.toFixed(3)
 
 const time = (millis: number): string =>
@@ -82,29 +88,57 @@ const chance = (report: EvalReport): ReadonlyArray<readonly [name: string, text:
   ]]
 }
 
-/** Returns the rows of the table of checks: a title, then a row for each check and one for all of them. */
-export const checkTable = (report: EvalReport): ReadonlyArray<ReadonlyArray<string>> => {
+type Column = readonly [title: string, text: (summary: Summary) => string]
+
+const adjusted: Column = ["adjusted p", ({ adjustedP }) => adjustedP === undefined ? "" : pValue(adjustedP)]
+
+const meanScore: Column = ["mean score", score]
+
+/** The checks, and all of them together. */
+const rowsOf = ({ checks, overall }: EvalReport): ReadonlyArray<readonly [name: string, summary: Summary]> => {
+  const each = Object.entries(checks)
+  return each.length === 1 ? each : [...each, ["all checks", overall]]
+}
+
+/** The columns that only some evals have. */
+const moreColumns = (report: EvalReport): ReadonlyArray<Column> => [
+  ...report.baseline !== undefined && isAdjusted(report) ? [adjusted] : [],
+  ...Object.values(report.checks).some(({ score }) => score !== undefined) ? [meanScore] : []
+]
+
+/** Returns the columns that only some evals have as names with texts: `mean score`, `hint 0.50, was 0.75`. */
+export const moreFacts = (report: EvalReport): ReadonlyArray<readonly [name: string, text: string]> =>
+  moreColumns(report).map(([title, text]) => [
+    title,
+    rowsOf(report).flatMap(([name, summary]) => text(summary) === "" ? [] : [`${name} ${text(summary)}`]).join("; ")
+  ])
+
+/** The longest name of a side that has a column in a narrow table. */
+const maxSide = 14
+
+/**
+ * Returns the rows of the table of checks: a title, then a row for each check and one for all of them. A narrow table has
+ * short rates, and no columns that only some evals have.
+ */
+export const checkTable = (report: EvalReport, isNarrow = false): ReadonlyArray<ReadonlyArray<string>> => {
   const { baseline, candidate } = sides(report)
-  const checks = Object.entries(report.checks)
-  type Column = readonly [title: string, text: (summary: Summary) => string]
+  const shown = isNarrow ? shortRate : rate
+  const isLong = isNarrow && [candidate, baseline].some((name) => name.length > maxSide)
   const columns: ReadonlyArray<Column> = [
-    [candidate, (summary) => rate(summary.candidate)],
+    [isLong ? "candidate" : candidate, (summary) => shown(summary.candidate)],
     ...report.baseline === undefined ? [] : [
-      [baseline, (summary) => summary.baseline === undefined ? "" : rate(summary.baseline)],
+      [isLong ? "baseline" : baseline, (summary) => summary.baseline === undefined ? "" : shown(summary.baseline)],
       ["regressed", ({ verdicts }) => String(verdicts.regressed)],
       ["fixed", ({ verdicts }) => String(verdicts.fixed)],
-      ["p", ({ p = 1 }) => pValue(p)],
-      ...isAdjusted(report)
-        ? [["adjusted p", ({ adjustedP }) => adjustedP === undefined ? "" : pValue(adjustedP)] satisfies Column]
-        : []
+      ["p", ({ p = 1 }) => pValue(p)]
     ] satisfies ReadonlyArray<Column>,
+    ...isNarrow ? [] : moreColumns(report).filter((column) => column === adjusted),
     ["errors", ({ verdicts }) => String(verdicts.error)],
-    ...checks.some(([, { score }]) => score !== undefined) ? [["mean score", score] satisfies Column] : []
+    ...isNarrow ? [] : moreColumns(report).filter((column) => column === meanScore)
   ]
-  const rows = checks.length === 1 ? checks : [...checks, ["all checks", report.overall] as const]
   return [
     ["check", ...columns.map(([title]) => title)],
-    ...rows.map(([name, summary]) => [name, ...columns.map(([, text]) => text(summary))])
+    ...rowsOf(report).map(([name, summary]) => [name, ...columns.map(([, text]) => text(summary))])
   ]
 }
 
