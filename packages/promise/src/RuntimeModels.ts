@@ -5,11 +5,14 @@
  */
 import type { Budget } from "./Budget.js"
 import type { EventsOnceOptions, EventsOptions, ExecuteAsyncOptions, ExecuteOptions } from "./FlowOptions.js"
+import type { CallSignal } from "./internal/client/signals.js"
 import type { FlowIdentifier } from "./Noukai.js"
 import type { ClientOptions } from "./NoukaiOptions.js"
 import type { FlowCursor, PausedState } from "./StoredRun.js"
 import type { RecordMode, ReplayOptions } from "./testing.js"
 import type { RunCost, RunSummary, StepAttempts, StepTrace, Trace } from "./Trace.js"
+
+export type { CallSignal }
 
 /**
  * An error of a call. It has the fields of the SDK's error with this tag.
@@ -105,17 +108,6 @@ export interface OpenScope {
   /** Rejects with a `ReplayLeftoverError` if the replay did not use some recordings. */
   readonly verify: () => Promise<void>
   readonly close: () => Promise<void>
-}
-
-/**
- * The end of calls by their caller: an `AbortSignal`, or an object with these members, which is cheaper.
- *
- * @since 0.1.0
- * @category models
- */
-export interface CallSignal extends Pick<AbortSignal, "aborted" | "reason"> {
-  addEventListener(type: "abort", listener: () => void): void
-  removeEventListener(type: "abort", listener: () => void): void
 }
 
 /**

@@ -42,7 +42,7 @@ export interface HostedRows {
   readonly runs: RunService.Service
   /** The costs of runs that have ended. */
   readonly costs: Map<string, Cost>
-  /** What the traces of runs that have ended tell. */
+  /** The facts of traces whose runs have ended. */
   readonly told: Map<string, Told>
   /** When the costs of runs could not be read. */
   readonly failedAt: Map<string, number>

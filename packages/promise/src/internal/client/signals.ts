@@ -1,4 +1,13 @@
-import type { CallSignal } from "../../RuntimeModels.js"
+/**
+ * The end of calls by their caller: an `AbortSignal`, or an object with these members, which is cheaper.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CallSignal extends Pick<AbortSignal, "aborted" | "reason"> {
+  addEventListener(type: "abort", listener: () => void): void
+  removeEventListener(type: "abort", listener: () => void): void
+}
 
 /** Returns the signals that end a call. */
 export const signalsOf = (
