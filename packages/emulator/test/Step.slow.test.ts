@@ -287,9 +287,9 @@ describe.each(shapes)("POST …/step, %s", (streamOutputs) => {
     ["a broken tree", "/seq/acme/test/broken/step", { stepIndex: 0 }, 400, "INVALID_TREE"],
     ["a step that is not there", twoStep, { stepIndex: 2, message: "a" }, 400, "INVALID_STEP_INDEX"],
     [
-      "a later step without a run",
+      "a later step without a run and the outputs before it",
       twoStep,
-      { stepIndex: 1, accumulatedOutputs: { classify: 1 } },
+      { stepIndex: 1, message: "a", accumulatedOutputs: { answer: 1 } },
       400,
       "INVALID_FIRST_CALL"
     ],

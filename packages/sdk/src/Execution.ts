@@ -252,6 +252,12 @@ export interface StreamRunOptions
    */
   readonly from?: FlowCursor | undefined
   /**
+   * Begins a new run at the step of `from`, with the outputs in it: the steps before do not run again and are not paid for. Give
+   * `message` and `parameters` if later steps need them. The id, the session and a tool pause of `from` are left out. Assumed: the
+   * hosted service begins such a run. A server that does not refuses the request. Default: false.
+   */
+  readonly asNewRun?: boolean | undefined
+  /**
    * Goes on after a cut, while the schedule lasts; the schedule begins anew when a step or a tool round has completed
    * since. A run is never started twice, but the step that was cut off runs again with each recurrence and may be
    * billed as often. Default: off.

@@ -10,7 +10,7 @@ import {
   UnexpectedResponseError
 } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Fiber, Schema, Stream, TestClock } from "effect"
+import { Chunk, Effect, Fiber, Schedule, Schema, Stream, TestClock } from "effect"
 import {
   between,
   bodies,
@@ -149,6 +149,47 @@ describe("requests (7.1)", () => {
       })))
 })
 
+describe("a new run at a step of another one", () => {
+  const cursor = {
+    ...between(flow),
+    sessionId: "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01",
+    outputs: { classify: { label: "edited" } },
+    pending: { iterationsUsed: 1, toolCallMessages: [{ role: "assistant" }] }
+  }
+
+  it.effect("has its outputs and the input, and neither its id, its session nor its pause", () =>
+    scripted([respond(runStarted(2), stepCompleted("answer"), flowCompleted(1))], (flows) =>
+      Effect.gen(function*() {
+        const events = yield* collect(
+          flows.events(flow, { from: cursor, asNewRun: true, message: "hi", parameters: { a: 1 } })
+        )
+        assert.deepStrictEqual(events.flatMap((event) => event.type === "step_completed" ? event.stepIndex : []), [1])
+        const [{ body, sessionId } = assert.fail()] = yield* requests
+        assert.strictEqual(sessionId, undefined)
+        const { accumulatedOutputs, executionId, message, parameters, stepIndex, toolCallMessages } = body
+        assert.deepStrictEqual({ accumulatedOutputs, executionId, message, parameters, stepIndex, toolCallMessages }, {
+          accumulatedOutputs: { classify: { label: "edited" } },
+          executionId: undefined,
+          message: "hi",
+          parameters: { a: 1 },
+          stepIndex: 1,
+          toolCallMessages: undefined
+        })
+      })))
+
+  it.effect("is not sent twice where its id is not known", () =>
+    scripted([respond(stepCompleted("answer"))], (flows) =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(collect(flows.events(flow, {
+          from: cursor,
+          asNewRun: true,
+          heal: Schedule.recurs(5)
+        })))
+        assert.strictEqual(error._tag, "APIConnectionError")
+        assert.strictEqual((yield* requests).length, 1)
+      })))
+})
+
 describe("checks before anything is sent", () => {
   const cursor = between(flow)
   const refused: ReadonlyArray<readonly [name: string, input: object, field: string]> = [
@@ -165,6 +206,8 @@ describe("checks before anything is sent", () => {
     ["a cursor of another flow", { from: { ...cursor, flow: "acme/support/other" } }, "from"],
     ["a cursor of another version", { from: cursor, version: 3 }, "from"],
     ["a cursor in mid-run that names no run", { from: { ...cursor, executionId: undefined } }, "from"],
+    ["a new run at a step, without a cursor", { asNewRun: true }, "asNewRun"],
+    ["a new run at the first step", { from: { ...cursor, stepIndex: 0 }, asNewRun: true }, "from"],
     ["a cursor that waits for tools, without tools", {
       from: {
         ...cursor,

@@ -36,6 +36,11 @@ interface PreparedStep {
 
 const hasAny = (record: object | undefined): boolean => record !== undefined && Object.keys(record).length > 0
 
+const ofSteps = (steps: ReadonlyArray<Step>, outputs: Exacts): Exacts =>
+  Object.fromEntries(
+    steps.flatMap(({ id }) => Object.hasOwn(outputs, id) ? [[id, outputs[id]!]] : [])
+  )
+
 const firstRequest = (
   state: State,
   tree: Tree,
@@ -45,11 +50,24 @@ const firstRequest = (
 ): Either.Either<PreparedStep, ApiError> =>
   Either.gen(function*() {
     const sessionId = yield* Checks.sessionIdOf(headers)
-    if ((body.stepIndex ?? 0) > 0) {
-      return yield* refuse(400, "INVALID_FIRST_CALL", "A run begins at stepIndex 0; a later step needs executionId.")
+    const index = body.stepIndex ?? 0
+    const outputs = partsOf(body.accumulatedOutputs ?? {})
+    const seen = { ...outputs, ...body.inputOverrides }
+    const before = tree.steps.slice(0, index)
+    const missing = before.find((step) => !Object.hasOwn(seen, step.id))
+    if (missing !== undefined) {
+      return yield* refuse(
+        400,
+        "INVALID_FIRST_CALL",
+        `A run that begins at stepIndex ${index} needs the output of ${missing.id} in accumulatedOutputs; one that goes on needs executionId.`
+      )
     }
-    if (hasAny(body.accumulatedOutputs) || hasAny(body.toolCallMessages)) {
-      return yield* refuse(400, "INVALID_FIRST_CALL", "The first call has neither outputs nor tool messages.")
+    if ((index === 0 && hasAny(outputs)) || hasAny(body.toolCallMessages)) {
+      return yield* refuse(
+        400,
+        "INVALID_FIRST_CALL",
+        "The first call has no tool messages, and at stepIndex 0 no outputs."
+      )
     }
     yield* Checks.attachments(tree, body.attachments)
     yield* Checks.hasMessage(tree, { message: body.message, messages: undefined, parameters: body.parameters })
@@ -61,7 +79,8 @@ const firstRequest = (
       size,
       input: runInputOf(body)
     })
-    return { run, tree, resume: undefined, first: true, outputs: {} }
+    Object.assign(run.outputs, ofSteps(before, outputs))
+    return { run, tree, resume: undefined, first: true, outputs }
   })
 
 const runOf = (state: State, tree: Tree, executionId: string): Either.Either<Run, ApiError> =>
@@ -77,11 +96,6 @@ const runOf = (state: State, tree: Tree, executionId: string): Either.Either<Run
     }
     return run
   })
-
-const ofSteps = (steps: ReadonlyArray<Step>, outputs: Exacts): Exacts =>
-  Object.fromEntries(
-    steps.flatMap(({ id }) => Object.hasOwn(outputs, id) ? [[id, outputs[id]!]] : [])
-  )
 
 /** The tool results of a request for a paused step. */
 const resumeOf = (

@@ -105,6 +105,17 @@ interface PreparedRun<E, R, I> {
   readonly cursor: FlowCursor
 }
 
+/** The place of a new run with the outputs of another one. */
+const anew = ({ flow, flowVersion, outputs, stepIndex, ...from }: FlowCursor): FlowCursor => ({
+  version: 1,
+  flow,
+  flowVersion,
+  stepIndex,
+  outputs,
+  rounds: 0,
+  ...known({ digits: from.digits, stepCount: from.stepCount, first: from.first })
+})
+
 /** Reads the input of a streamed run. */
 export const prepare = Effect.fnUntraced(function*<E, R, I extends EventsInputOf<E, R>>(
   http: HttpService,
@@ -119,7 +130,8 @@ export const prepare = Effect.fnUntraced(function*<E, R, I extends EventsInputOf
   given: I
 ): Effect.fn.Return<PreparedRun<E, R, I>, APITimeoutError | InvalidRequestError> {
   const { address, addressText, input, total } = yield* resolveCall(http, method, flow, decode, given)
-  const { from, tools } = input
+  const { tools } = input
+  const from = input.asNewRun === true && input.from !== undefined ? anew(input.from) : input.from
   const version = Address.versionOf(input.version)
   if (version === "draft") {
     const reason = "the draft cannot be streamed step by step"
@@ -170,5 +182,5 @@ export const stream =
         input
       ),
       ({ cursor, fiber, settings }) =>
-        begin(fiber, settings, { cursor, begun: false, mayBeOver: input.from !== undefined })
+        begin(fiber, settings, { cursor, begun: false, mayBeOver: cursor.executionId !== undefined })
     ))

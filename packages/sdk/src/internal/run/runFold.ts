@@ -268,7 +268,10 @@ export const cursorAt = (state: RunState): FlowCursor => {
   const { executionId, lastStepId, rounds, start, stepCount, stepIndex } = state
   const pending = state.pending ?? (isOver(state) ? state.answered : undefined)
   // the input of the first request may be needed again
-  const first = stepIndex === 0 || (stepIndex === 1 && (stepCount ?? 1) <= 1) ? start.first : undefined
+  const first = stepIndex === 0 || (executionId === undefined && stepIndex === start.stepIndex) ||
+      (stepIndex === 1 && (stepCount ?? 1) <= 1)
+    ? start.first
+    : undefined
   return known({
     version: 1,
     flow: start.flow,

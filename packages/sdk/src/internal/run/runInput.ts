@@ -297,8 +297,13 @@ type AnyEventsInput = EventsInputOf<unknown, unknown>
 
 const isCursor = isOf(FlowCursor)
 
-const checkFrom = ({ from, tools, version }: AnyEventsInput, addressText: string | undefined): Problem | undefined => {
-  if (from === undefined) return undefined
+const checkFrom = (
+  { asNewRun, from, tools, version }: AnyEventsInput,
+  addressText: string | undefined
+): Problem | undefined => {
+  if (from === undefined) {
+    return asNewRun === true ? problem("asNewRun", "needs the step to begin at: give from") : undefined
+  }
   const unwritten = checkStored("from", from)
   if (unwritten !== undefined) return unwritten
   const refused = (reason: string): Problem => problem("from", reason)
@@ -306,6 +311,9 @@ const checkFrom = ({ from, tools, version }: AnyEventsInput, addressText: string
   if (from.flow !== addressText) return refused(`is of another flow, ${from.flow}`)
   if (version !== undefined && version !== from.flowVersion) {
     return refused(`is of another version, ${JSON.stringify(from.flowVersion)}`)
+  }
+  if (asNewRun === true) {
+    return from.stepIndex > 0 ? undefined : refused("is before the first step: leave it out to run the whole flow")
   }
   if (
     from.executionId === "" || (from.executionId === undefined && (from.stepIndex > 0 || from.pending !== undefined))
@@ -324,6 +332,7 @@ const eventsFields = {
   messages: CallOptions.refused("cannot be streamed; give message, or use execute"),
   inputOverrides: CallOptions.json(overrides),
   from: CallOptions.anything,
+  asNewRun: CallOptions.flag,
   heal: CallOptions.schedule
 }
 
@@ -352,7 +361,8 @@ export const eventsOnceInput = CallOptions.decoder<AnyEventsInput & EventsOnceIn
     runRemaining: CallOptions.flag,
     ...once,
     ...takingOver,
-    from: CallOptions.refused("is not for a key: go on from a cursor with events")
+    from: CallOptions.refused("is not for a key: go on from a cursor with events"),
+    asNewRun: CallOptions.refused("is not for a key: begin at a step with events")
   }),
   checkEvents
 )

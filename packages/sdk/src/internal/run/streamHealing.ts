@@ -105,7 +105,8 @@ export const stepBody = (state: RunState, everyRequest: EveryRequest): StepBody 
   const { again } = state
   const stepIndex = stepToRun(state)
   const pending = again ? state.answered : state.pending
-  const first = stepIndex === 0 && pending === undefined ? state.start.first : undefined
+  const isFirst = stepIndex === 0 || state.executionId === undefined
+  const first = isFirst && pending === undefined ? state.start.first : undefined
   const { digits, outputs } = stepIndex === 0 && again
     ? { digits: undefined, outputs: {} }
     : outputsOf(state, again ? state.lastStepId : undefined)
@@ -138,9 +139,9 @@ export const everyOfWalk = (run: { readonly fields: RunFields; readonly costs: o
 export const walkedBody = (run: Parameters<typeof everyOfWalk>[0], start: FlowCursor): StepBody =>
   stepBody(stateAt(start), everyOfWalk(run))
 
-/** Whether a request with this body can be made: only a first one does without the id of a run. */
-export const isAddressed = (body: StepBody): boolean =>
-  body.executionId !== undefined || (body.stepIndex === 0 && body.toolCallMessages === undefined)
+/** Whether a request with this body can be made: only the first one of a run does without its id. */
+export const isAddressed = (body: StepBody, start: FlowCursor): boolean =>
+  body.executionId !== undefined || (body.stepIndex === start.stepIndex && body.toolCallMessages === undefined)
 
 /** The constants of a run, from its first request to its last. */
 export interface FlowCall<E, R> {

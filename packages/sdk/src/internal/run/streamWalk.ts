@@ -165,7 +165,7 @@ export class StreamWalk<E, R> {
       if (RunFold.isOver(this.state) && this.state.mayBeOver) this.state = RunFold.changed(this.state, { again: true })
       const { executionId } = this.state
       const body = Healing.stepBody(this.state, settings.everyRequest)
-      if (!Healing.isAddressed(body)) {
+      if (!Healing.isAddressed(body, this.origin.cursor)) {
         return this.unexpected("the server never named the run, which therefore cannot go on")
       }
       this.state = RunFold.begin(this.state, !settings.everyRequest.runRemaining)

@@ -288,6 +288,15 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       refusal(400, "INVALID_FIRST_CALL")
     )
   ]),
+  ...inBothShapes("step: a new run begins at a later step with the outputs before it", [
+    "step stepIndex",
+    "step accumulatedOutputs"
+  ], (shape) => [
+    exchange(
+      post(twoStep, { stepIndex: 1, message: "a", accumulatedOutputs: { classify: { label: "parcel" } } }),
+      stream(runStarted, ...labelled(shape, "parcel"))
+    )
+  ]),
   made("order-of-events: step_error is terminal", ["order-of-events step_error"], [
     exchange(
       post(fixture("byok", "step"), { stepIndex: 0, runRemaining: true }),
