@@ -26,6 +26,14 @@ export class CostSum {
     if (Option.isNone(cost) || unknownCosts > 0) this.unknown++
   }
 
+  /** Adds the runs of another sum. */
+  merge({ cost, known, runs, unknown }: CostSum): void {
+    this.runs += runs
+    this.known += known
+    this.unknown += unknown
+    this.cost = BigDecimal.sum(this.cost, cost)
+  }
+
   get costs() {
     return {
       runs: this.runs,

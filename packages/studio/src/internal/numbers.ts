@@ -29,6 +29,18 @@ class Tally {
     if (run.durationMs !== undefined) this.durations.push(run.durationMs)
   }
 
+  /** The tally of the runs of several. */
+  static of(tallies: Iterable<Tally>): Tally {
+    const all = new Tally()
+    for (const { durations, ended, failed, sum } of tallies) {
+      all.sum.merge(sum)
+      all.ended += ended
+      all.failed += failed
+      for (const duration of durations) all.durations.push(duration)
+    }
+    return all
+  }
+
   get numbers(): RunNumbers {
     const { durations, ended, failed, sum } = this
     const sorted = Float64Array.from(durations).sort()
@@ -42,17 +54,15 @@ class Tally {
   }
 }
 
+/** The days by their number since 1970. */
 interface Version extends Pick<VersionNumbers, "flow" | "version"> {
-  readonly tally: Tally
-  readonly days: Map<string | undefined, Tally>
+  readonly days: Map<number | undefined, Tally>
 }
 
-const newestFirst = (one: string | undefined, other: string | undefined): number =>
-  one === other ? 0 : (one ?? "") < (other ?? "") ? 1 : -1
+const msOfDay = 86_400_000
 
 /** Counts runs, newest first. */
 export const numbersOf = (runs: ReadonlyArray<Run>, limits = most): Numbers => {
-  const all = new Tally()
   const flows = new Map<string, Map<string | undefined, Version>>()
   for (const run of runs) {
     const { flow, startedAt, version } = run
@@ -60,22 +70,25 @@ export const numbersOf = (runs: ReadonlyArray<Run>, limits = most): Numbers => {
     const of = inMap(versions, version, () => ({
       flow,
       ...version !== undefined && { version },
-      tally: new Tally(),
-      days: new Map<string | undefined, Tally>()
+      days: new Map<number | undefined, Tally>()
     }))
-    for (const tally of [all, of.tally, inMap(of.days, dayOf(startedAt), () => new Tally())]) tally.add(run)
+    const day = startedAt === undefined ? undefined : Math.floor(startedAt / msOfDay)
+    inMap(of.days, day, () => new Tally()).add(run)
   }
-  const versions = [...flows].sort(([one], [other]) => one < other ? -1 : 1).flatMap(([, of]) => [...of.values()])
+  const versions = [...flows].sort(([one], [other]) => one < other ? -1 : 1)
+    .flatMap(([, of]) => [...of.values()])
+    .map((of) => ({ ...of, tally: Tally.of(of.days.values()) }))
   return {
-    all: all.numbers,
+    all: Tally.of(versions.map(({ tally }) => tally)).numbers,
     total: versions.length,
     versions: versions.slice(0, limits.versions).map(({ days, tally, ...of }) => ({
       ...of,
       ...tally.numbers,
-      days: [...days].sort(([one], [other]) => newestFirst(one, other)).slice(0, limits.days).map(([day, tally]) => ({
-        ...day !== undefined && { day },
-        ...tally.numbers
-      }))
+      days: [...days].sort(([one = -Infinity], [other = -Infinity]) => one < other ? 1 : -1).slice(0, limits.days)
+        .map(([nth, tally]) => {
+          const day = nth === undefined ? undefined : dayOf(nth * msOfDay)
+          return { ...day !== undefined && { day }, ...tally.numbers }
+        })
     }))
   }
 }
