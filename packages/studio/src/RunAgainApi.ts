@@ -69,12 +69,18 @@ export const RunInput = Schema.Struct({
   maxCostUsd: Schema.optional(Dollars),
   /** Outputs, by step id, that later steps see in place of the real ones. The steps still run. Not with a draft. */
   inputOverrides: Schema.optional(Values),
+  /** The step at which the run begins, counted from 0, and the outputs of the steps before it, which do not run. Not with a draft. */
+  startAt: Schema.optional(Schema.Struct({
+    stepIndex: Schema.Number.pipe(Schema.int(), Schema.between(1, 10_000)),
+    outputs: Values
+  })),
   /** Asks the server to keep the inputs and outputs of steps, so that they can be compared. Default: false. */
   snapshots: Schema.optional(Schema.Boolean)
 }).pipe(
-  Schema.filter(({ inputOverrides = {}, maxCostUsd, version }) =>
-    version !== "draft" || (maxCostUsd === undefined && Object.keys(inputOverrides).length === 0) ||
-    "A draft runs in one request: leave out the cost limit and the outputs of steps."
+  Schema.filter(({ inputOverrides = {}, maxCostUsd, startAt, version }) =>
+    version !== "draft" ||
+    (maxCostUsd === undefined && startAt === undefined && Object.keys(inputOverrides).length === 0) ||
+    "A draft runs in one request from its first step: leave out the cost limit and the outputs of steps."
   ),
   Schema.filter(({ message, parameters = {} }) =>
     message === undefined || !Object.hasOwn(parameters, "message") ||
@@ -127,6 +133,15 @@ export const RunForm = Schema.Struct({
   versions: Schema.Array(Schema.String),
   /** The steps whose outputs can be replaced for later steps, with the output of the run where it is stored: JSON. */
   steps: Schema.Array(Schema.Struct({ stepId: Schema.String, output: Schema.optional(Schema.String) })),
+  /**
+   * The steps after the first, in order: a run can begin at each of them with the outputs of the steps before it. The cost is
+   * the cost of the completed run from the step on. It is absent if it is not known.
+   */
+  later: Schema.Array(Schema.Struct({
+    stepId: Schema.String,
+    costUsd: Schema.optional(Schema.String),
+    unknownCosts: Schema.optional(Schema.Number)
+  })),
   /** The costs of completed runs of the flow by version. A version without a known cost is left out. */
   costs: Schema.Array(VersionCosts),
   /** The parts of the input that are not known, or were cut. */

@@ -49,15 +49,21 @@ export class StudioRunner
 {}
 
 const over = (flows: FlowService.Service): StudioRunner.Service => ({
-  run: ({ flow, version, ...input }, sessionId, begun) => {
+  run: ({ flow, startAt, version, ...input }, sessionId, begun) => {
     if (version === "draft") {
       const { inputOverrides: _, maxCostUsd: __, ...whole } = input
       return flows.execute(flow, { ...whole, version, sessionId }).pipe(
         Effect.flatMap(({ executionId }) => executionId === undefined ? Effect.void : begun(executionId))
       )
     }
-    const number = version === undefined || version === "production" ? {} : { version: Number(version) }
-    return flows.events(flow, { ...input, ...number, sessionId }).pipe(
+    const flowVersion = version === undefined || version === "production" ? "production" : Number(version)
+    const from = startAt && { version: 1, flow, flowVersion, rounds: 0, ...startAt } as const
+    return flows.events(flow, {
+      ...input,
+      ...flowVersion !== "production" && { version: flowVersion },
+      ...from !== undefined && { from, asNewRun: true },
+      sessionId
+    }).pipe(
       Stream.runForEach((event) =>
         event.type === "run_started" && event.executionId !== "" ? begun(event.executionId) : Effect.void
       )

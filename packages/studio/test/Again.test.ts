@@ -11,7 +11,7 @@ import { randomUUID } from "node:crypto"
 import { events, frame, runStarted, stepStarted } from "../../sdk/test/support/eventFrames.js"
 import { serve } from "../../sdk/test/support/WireServer.js"
 import * as Starts from "../src/internal/starts.js"
-import { cookieOf, open, type Page, send, until } from "./support/client.js"
+import { cookieOf, open, type Page, type Parsed, send, until } from "./support/client.js"
 import { start } from "./support/emulated.js"
 import * as Scripted from "./support/scripted.js"
 
@@ -89,6 +89,7 @@ describe("the form about a new run", () => {
           { stepId: "first", output: JSON.stringify("café\n\"quoted\" x") },
           { stepId: "second", output: JSON.stringify({ seen: "café\n\"quoted\" x" }) }
         ],
+        later: [{ stepId: "second", costUsd: "0.5" }, { stepId: "third", costUsd: "0.3" }],
         costs: [
           { version: "production", runs: 1, least: "0.6", median: "0.6", most: "0.6" },
           { version: "10", runs: 1, least: "0.6", median: "0.6", most: "0.6" },
@@ -142,6 +143,7 @@ describe("the form about a new run", () => {
         input: { flow, message: "hi", parameters: { place: "x" }, version: "3", snapshots: true },
         versions: ["production", "3"],
         steps: [{ stepId: "a", output: "\"b\"" }],
+        later: [{ stepId: "z", costUsd: "0" }],
         costs: [{ version: "3", runs: 1, least: "0.2", median: "0.2", most: "0.2" }],
         notes: []
       })
@@ -248,6 +250,75 @@ describe("a run that the studio begins", () => {
       assert.strictEqual(last.attempts[0].output.json, JSON.stringify({ output: "replaced" }))
       const listed = yield* page.json(`/api/runs?session=${body.intention}`)
       assert.deepStrictEqual([listed.total, listed.runs[0].id], [1, run])
+    }))
+
+  it.scopedLive("begins at a later step with the outputs of an old run, edited, once and without its id", () =>
+    Effect.gen(function*() {
+      const { emulator, execute, page } = yield* start({ more })
+      const old = yield* execute(order, { parameters: { place: "x" }, version: 10 })
+      const { later, steps } = yield* formOf(page, order, old.executionId)
+      assert.deepStrictEqual([later.map(({ stepId }) => stepId), steps.length], [["second", "third"], 2])
+      const input: RunInput = {
+        flow: order,
+        message: "hi",
+        parameters: { place: "y" },
+        version: "10",
+        snapshots: true,
+        maxCostUsd: "5",
+        startAt: { stepIndex: 2, outputs: { first: "hi x", second: { seen: "edited" } } }
+      }
+      const body = yield* request(page, input)
+      const before = (yield* emulator.ledger).requests.length
+      yield* Effect.all(Array.from({ length: 5 }, () => post(page, body)), { concurrency: "unbounded" })
+      const { run, state } = yield* over(page, body.intention)
+      assert.strictEqual(state, "ended")
+      const { requests, runs } = yield* emulator.ledger
+      const [sent, ...others] = requests.slice(before).filter(({ method }) => method === "POST")
+      assert.deepStrictEqual(others, [])
+      const { accumulatedOutputs, executionId, message, parameters, stepIndex } = JSON.parse(sent!.body) as Parsed
+      assert.deepStrictEqual({ accumulatedOutputs, executionId, message, parameters, stepIndex }, {
+        accumulatedOutputs: { first: "hi x", second: { seen: "edited" } },
+        executionId: undefined,
+        message: "hi",
+        parameters: { place: "y" },
+        stepIndex: 2
+      })
+      // the steps before it are neither run nor paid for
+      const begun = runs.find(({ executionId }) => executionId === run)
+      assert.deepStrictEqual([runs.length, begun?.status, begun?.billedUsd], [2, "completed", "0.3"])
+      const detail = yield* page.json(`/api/run?flow=${order}&id=${run!}`)
+      assert.deepStrictEqual(detail.bars.map(({ stepId }: { readonly stepId: string }) => stepId), ["third"])
+      const last = yield* page.json(`/api/step?flow=${order}&id=${run!}&step=third`)
+      assert.strictEqual(last.attempts[0].output.json, JSON.stringify({ output: "edited" }))
+    }))
+
+  it.scopedLive("does not begin at a later step without the outputs before it, nor of a draft", () =>
+    Effect.gen(function*() {
+      const { emulator, page } = yield* start({ more })
+      const startAt = { stepIndex: 2, outputs: { first: 1 } }
+      const body = yield* request(page, {
+        flow: order,
+        message: "hi",
+        parameters: { place: "y" },
+        version: "10",
+        startAt
+      })
+      yield* post(page, body)
+      const { problem, state } = yield* over(page, body.intention)
+      assert.strictEqual(state, "refused")
+      assert.include(problem?.message, "needs the output of second")
+      for (
+        const wrong of [
+          { version: "draft", startAt },
+          { startAt: { ...startAt, stepIndex: 0 } },
+          { startAt: { ...startAt, stepIndex: 1.5 } },
+          { startAt: { stepIndex: 1, outputs: [] } }
+        ]
+      ) {
+        const answer = yield* post(page, yield* request(page, { flow: order, ...wrong } as unknown as RunInput))
+        assert.strictEqual(answer.status, 400, JSON.stringify(wrong))
+      }
+      assert.strictEqual((yield* emulator.ledger).runs.length, 0)
     }))
 
   it.scopedLive("begins once, however many requests of its intention arrive, at once or later, from any page", () =>

@@ -1,9 +1,10 @@
 /** The fields of the form about a new run. */
 import { type ReactNode, useId, useState } from "react"
-import { type Draft, type Entry, looseField, type Output, outputOfJson, type Place } from "./againForm.js"
+import { type Draft, type Entry, looseField, type Output, outputOfJson, type Place, startingAt } from "./againForm.js"
 import type { RunAttachment, RunForm } from "./api.js"
 import { count, invisibleIn, oneLine, plural } from "./format.js"
 import { Button, Text } from "./parts.js"
+import { useApp } from "./store.js"
 
 interface Part {
   readonly draft: Draft
@@ -394,7 +395,40 @@ const Replacement = ({ nth, onChange, output, problem }: {
 /** The most steps to choose from. */
 const mostSteps = 1_000
 
-const Outputs = ({ change, draft: { outputs }, problemOf, steps }: Part & { readonly steps: RunForm["steps"] }): ReactNode => {
+/** The step at which the run begins. */
+const From = ({ change, draft, form, problemOf }: Part & { readonly form: RunForm }): ReactNode => {
+  const id = useId()
+  const isEmulator = useApp(({ source }) => source?.kind === "emulator")
+  const problem = problemOf("from")
+  if (form.later.length === 0) return null
+  return (
+    <fieldset className="again-group">
+      <legend>Begin</legend>
+      <Field
+        id={id}
+        label="Begin at the step"
+        problem={problem}
+        does={draft.from !== undefined && (
+          <>
+            The steps before it do not run. The outputs below stand for theirs.
+            {!isEmulator && " It is assumed that the service begins a run there; a service that does not refuses the request."}
+          </>
+        )}
+      >
+        <select
+          {...described(id, problem)}
+          value={draft.from?.stepId ?? ""}
+          onChange={({ target }) => change(startingAt(form, draft, target.value === "" ? undefined : target.value))}
+        >
+          <option value="">The first one</option>
+          {form.later.slice(0, mostSteps).map(({ stepId }) => <option key={stepId} value={stepId}>{oneLine(stepId)}</option>)}
+        </select>
+      </Field>
+    </fieldset>
+  )
+}
+
+const Outputs = ({ change, draft: { from, outputs }, problemOf, steps }: Part & { readonly steps: RunForm["steps"] }): ReactNode => {
   const id = useId()
   const known = new Set(outputs.map(({ stepId }) => stepId))
   const others = steps.filter(({ stepId }) => !known.has(stepId))
@@ -414,7 +448,9 @@ const Outputs = ({ change, draft: { outputs }, problemOf, steps }: Part & { read
       <p className="muted">
         {steps.length === 0 && outputs.length === 0
           ? "This needs a run with two steps at least: there is no later step that could see an output."
-          : "Later steps see the output that you write here. The step itself still runs, and is paid for."}
+          : from === undefined
+          ? "Later steps see the output that you write here. The step itself still runs, and is paid for."
+          : <>The steps before <Text value={from.stepId} /> do not run: later steps see these outputs. Any other step still runs, and is paid for.</>}
       </p>
       {outputs.map((output, nth) => (
         <Replacement
@@ -444,6 +480,7 @@ export const AgainFields = ({ form, ...part }: Part & { readonly form: RunForm }
     <Message {...part} needsMessage={form.needsMessage === true} />
     <Parameters {...part} hasSchema={form.parametersSchema !== undefined} />
     <Images {...part} />
+    <From {...part} form={form} />
     <Outputs {...part} steps={form.steps} />
     <Conditions {...part} versions={form.versions} />
   </>

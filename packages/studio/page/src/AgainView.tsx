@@ -3,9 +3,9 @@ import { type ReactNode, useDeferredValue, useEffect, useMemo, useState } from "
 import { commandOf, programOf } from "../../src/internal/runTexts.js"
 import "./again.css"
 import { AgainFields } from "./AgainFields.js"
-import { type Draft, draftOf, inputOf, type Place } from "./againForm.js"
+import { type Draft, draftOf, inputOf, type Place, startingAt } from "./againForm.js"
 import type { ReadError, RunForm, RunInput, VersionCosts } from "./api.js"
-import { exactCost, plural } from "./format.js"
+import { costText, exactCost, oneLine, plural } from "./format.js"
 import { useKeys } from "./keys.js"
 import { Button, Failure, Icon, Link, Main, Notes, Shape, Snippet, Text, Wait, Words } from "./parts.js"
 import { presence, useRead, useStream } from "./reads.js"
@@ -20,7 +20,7 @@ const before = ({ flow, id }: AgainRoute): Route => id === undefined ? runsRoute
 /** The most characters of a draft that the browser keeps. */
 const mostKept = 1_000_000
 
-const keyOf = ({ flow, id }: AgainRoute): string => `again ${JSON.stringify([flow, id ?? null])}`
+const keyOf = ({ at, flow, id }: AgainRoute): string => `again ${JSON.stringify([flow, id ?? null, ...at === undefined ? [] : [at]])}`
 
 const keptDraft = (route: AgainRoute): Draft | undefined => {
   try {
@@ -62,14 +62,21 @@ const Range = ({ costs: { least, median, most, runs }, of }: { readonly costs: V
     )
 
 /** The cost of a run of a version, as far as it is known before. */
-const Costs = ({ costs, version }: { readonly costs: RunForm["costs"]; readonly version: string }): ReactNode => {
+const Costs = ({ costs, from, later, version }: {
+  readonly costs: RunForm["costs"]
+  /** The step at which the run begins, if it is not the first. */
+  readonly from: string | undefined
+  readonly later: RunForm["later"]
+  readonly version: string
+}): ReactNode => {
   const isEmulator = useApp(({ source }) => source?.kind === "emulator")
   const known = costs.find((one) => one.version === version)
   const others = costs.find((one) => one.version === undefined)
   return (
     <div className="again-costs">
+      {from !== undefined && <RestCosts from={from} later={later} />}
       <p>
-        <strong>A new run pays for all of its steps.</strong>{" "}
+        <strong>{from === undefined ? "A new run" : "A whole run"} pays for all of its steps.</strong>{" "}
         {known === undefined
           ? <>What a run of <Text value={versionName(version)} /> costs is not known: no run of it with a known cost was found.</>
           : <Range costs={known} of={`of ${versionName(version)}`} />}
@@ -77,6 +84,22 @@ const Costs = ({ costs, version }: { readonly costs: RunForm["costs"]; readonly 
       </p>
       {isEmulator && <p className="muted">This server is an emulator: its costs are simulated.</p>}
     </div>
+  )
+}
+
+/** The cost of the steps from one on, in the run that the form is like. */
+const restOf = (later: RunForm["later"], from: string | undefined): string | undefined =>
+  costText(later.find(({ stepId }) => stepId === from) ?? {}, exactCost)
+
+const RestCosts = ({ from, later }: { readonly from: string; readonly later: RunForm["later"] }): ReactNode => {
+  const cost = restOf(later, from)
+  return (
+    <p>
+      <strong>The new run pays for its steps from <Text value={from} /> on.</strong>{" "}
+      {cost === undefined
+        ? "Their cost is not known: the run did not complete them, or does not tell it."
+        : <>In the run, they cost <span className="strong">{cost}</span>.</>}
+    </p>
   )
 }
 
@@ -97,7 +120,7 @@ const Texts = ({ input }: { readonly input: RunInput | undefined }): ReactNode =
         : (
           <>
             <Notes notes={texts.notes} />
-            <Snippet name="Command" text={texts.command} />
+            {texts.command !== "" && <Snippet name="Command" text={texts.command} />}
             <Snippet name="TypeScript" text={texts.program} />
           </>
         )}
@@ -153,10 +176,12 @@ const Known = ({ route, start, started }: {
 )
 
 /** The button, and what the last intention came to. */
-const Start = ({ costs, form, input, onTry, problems, start }: {
+const Start = ({ costs, form, from, input, onTry, problems, start }: {
   /** The costs of the version that the form names. */
   readonly costs: VersionCosts | undefined
   readonly form: RunForm
+  /** The step at which the run begins, if it is not the first. */
+  readonly from: string | undefined
   readonly input: RunInput | undefined
   readonly onTry: () => void
   readonly problems: number
@@ -165,6 +190,7 @@ const Start = ({ costs, form, input, onTry, problems, start }: {
   const isConnected = useApp(({ connection }) => connection !== "lost" && connection !== "refused")
   const { starting } = start
   const problem = starting._tag === "idle" ? starting.problem : undefined
+  const rest = restOf(form.later, from)
   if (!form.canStart) {
     return (
       <p className="again-start muted">
@@ -203,6 +229,8 @@ const Start = ({ costs, form, input, onTry, problems, start }: {
             ? "The studio does not answer."
             : problems > 0
             ? `${plural(problems, "field")} to mend`
+            : from !== undefined
+            ? `You pay for the steps from ${oneLine(from)} on${rest === undefined ? ". No earlier run tells how much." : `: about ${rest}, as in the run.`}`
             : costs === undefined
             ? "You pay for this run. No earlier run tells how much."
             : `You pay for this run: about ${exactCost(costs.median)}, the median of ${plural(costs.runs, "run")}.`}
@@ -220,7 +248,10 @@ const Body = ({ error, form, reload, route }: {
   readonly reload: () => void
   readonly route: AgainRoute
 }): ReactNode => {
-  const first = useMemo(() => draftOf(form), [form])
+  const first = useMemo(() => {
+    const draft = draftOf(form)
+    return { ...draft, ...startingAt(form, draft, route.at) }
+  }, [form, route.at])
   const [edited, setEdited] = useState(() => keptDraft(route))
   const [isTried, setTried] = useState(false)
   const draft = edited ?? first
@@ -256,7 +287,7 @@ const Body = ({ error, form, reload, route }: {
         {route.id !== undefined && (
           <p className="run-id again-like">With the input of <code><Text value={route.id} /></code></p>
         )}
-        <Costs costs={form.costs} version={version} />
+        <Costs costs={form.costs} from={draft.from?.stepId} later={form.later} version={version} />
         {error !== undefined && (
           <p className="stale" role="alert">
             <span>The form could not be read again: <Text value={error.message} /></span>
@@ -294,6 +325,7 @@ const Body = ({ error, form, reload, route }: {
             <Start
               costs={form.costs.find((one) => one.version === version)}
               form={form}
+              from={draft.from?.stepId}
               input={input}
               onTry={() => setTried(true)}
               problems={isTried ? problems.size : 0}

@@ -42,7 +42,7 @@ const View = ({ route }: { readonly route: Route }): ReactNode => {
     case "reconcile":
       return <ReconcileView key={JSON.stringify([route.ledger, route.batch])} route={route} />
     case "again":
-      return <AgainView key={JSON.stringify([route.flow, route.id])} route={route} />
+      return <AgainView key={JSON.stringify([route.flow, route.id, route.at])} route={route} />
     case "numbers":
       return <NumbersView route={route} />
     case "keep":

@@ -4,8 +4,8 @@ import { type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import type { Bar, Payload, RunDetail, StepAttempt } from "./api.js"
 import { bytes, costText, count, exactCost, instant, millis, moment, oneLine, plural, visible } from "./format.js"
 import { JsonTree } from "./JsonTree.js"
-import { Button, Fact, Failure, Notes, Shape, Status, Text, Unknown, Wait } from "./parts.js"
-import type { RunRoute } from "./route.js"
+import { Button, Fact, Failure, Link, Notes, Shape, Status, Text, Unknown, Wait } from "./parts.js"
+import { againRoute, type RunRoute } from "./route.js"
 import { Said } from "./Said.js"
 import { type Spoken, spokenOf } from "./spoken.js"
 import { isSameBar, readStep, setRaw, stepKey, useApp } from "./store.js"
@@ -206,6 +206,7 @@ export const StepPanel = ({ bar, detail, route }: {
     }
     // `isFirst` tells how long to wait, and not when to read
   }, [flow, id, stepId, loopIndex, signature, reconnects, tries])
+  const isLater = loopIndex === undefined && bar.kind !== "running" && detail.bars.find(({ depth }) => depth === 0)?.stepId !== stepId
   const attempts = step?.detail?.attempts ?? []
   const bars = detail.bars.filter((one) => one.stepId === stepId && one.loopIndex === loopIndex)
   return (
@@ -217,6 +218,7 @@ export const StepPanel = ({ bar, detail, route }: {
           {loopIndex !== undefined && <span className="tag">iteration {loopIndex}</span>}
           {bars.length > 1 && <span className="tag">{plural(bars.length, "attempt")}</span>}
         </div>
+        {isLater && <Link className="button button-quiet" to={{ ...againRoute({ flow, id }), at: stepId }}>Go on from here…</Link>}
         <RawToggle />
         <span className="panel-status">{visible(bar.kind === "other" ? "status not known" : bar.kind)}</span>
       </header>

@@ -44,6 +44,11 @@ export interface Output {
   readonly isJson: boolean
 }
 
+export interface Start {
+  readonly stepId: string
+  readonly before: ReadonlyArray<string>
+}
+
 export interface Draft {
   readonly message: string | undefined
   readonly entries: ReadonlyArray<Entry>
@@ -51,6 +56,8 @@ export interface Draft {
   readonly version: string
   readonly limit: string
   readonly outputs: ReadonlyArray<Output>
+  /** The step at which the run begins, and the steps before it, which do not run. `undefined`: it begins at the first step. */
+  readonly from: Start | undefined
   /** Whether the server keeps the inputs and outputs of its steps. */
   readonly isKept: boolean
 }
@@ -250,8 +257,25 @@ export const draftOf = ({ input, needsMessage, parametersSchema }: RunForm): Dra
     outputs: Object.entries(input.inputOverrides ?? {}).map(([stepId, value]) =>
       outputOf(stepId, value, digitsAt(digitsOf(input.inputOverrides), stepId))
     ),
+    from: undefined,
     isKept: input.snapshots === true
   }
+}
+
+/** The part of a draft whose run begins at a step, with the outputs of the run for the steps before it. */
+export const startingAt = (
+  { later, steps }: Pick<RunForm, "later" | "steps">,
+  { outputs }: Pick<Draft, "outputs">,
+  stepId: string | undefined
+): Pick<Draft, "from" | "outputs"> => {
+  const index = later.findIndex((step) => step.stepId === stepId)
+  if (stepId === undefined || index === -1) return { from: undefined, outputs }
+  const known = new Set(outputs.map(({ stepId }) => stepId))
+  const before = steps.slice(0, index + 1)
+  const added = before.filter(({ stepId }) => !known.has(stepId)).map(({ output, stepId }): Output =>
+    output === undefined ? { stepId, text: "", isJson: true } : outputOfJson(stepId, output)
+  )
+  return { from: { stepId, before: before.map(({ stepId }) => stepId) }, outputs: [...outputs, ...added] }
 }
 
 const outputOf = (stepId: string, value: unknown, digits: unknown): Output =>
@@ -277,6 +301,7 @@ export type Place =
   | "version"
   | "limit"
   | "outputs"
+  | "from"
   | `parameter ${number}`
   | `attachment ${number}`
   | `output ${number}`
@@ -390,7 +415,16 @@ export const inputOf = (flow: string, needsMessage: boolean, draft: Draft): Read
     const why = "A draft runs in one request, in which nothing can be"
     if (limit !== "" && !problems.has("limit")) problems.set("limit", `${why} stopped. Leave out the limit.`)
     if (draft.outputs.length > 0) problems.set("outputs", `${why} replaced. Leave out the outputs.`)
+    if (draft.from !== undefined) problems.set("from", "A draft runs from its first step.")
   }
+  const before = new Set(draft.from?.before)
+  const given = new Set(draft.outputs.map(({ stepId }) => stepId))
+  const missing = [...before].filter((stepId) => !given.has(stepId))
+  if (missing.length > 0) {
+    problems.set("outputs", `The run needs the outputs of the steps before it begins: ${missing.join(", ")}.`)
+  }
+  const earlier = outputs.filter(([stepId]) => before.has(stepId))
+  const replaced = outputs.filter(([stepId]) => !before.has(stepId))
   return {
     problems,
     input: problems.size > 0 ? undefined : {
@@ -400,7 +434,8 @@ export const inputOf = (flow: string, needsMessage: boolean, draft: Draft): Read
       ...draft.attachments.length > 0 && { attachments: draft.attachments },
       ...version !== "" && version !== "production" && { version },
       ...limit !== "" && { maxCostUsd: limit.replace(/^\./, "0.") },
-      ...outputs.length > 0 && { inputOverrides: objectOf(outputs) },
+      ...replaced.length > 0 && { inputOverrides: objectOf(replaced) },
+      ...before.size > 0 && { startAt: { stepIndex: before.size, outputs: objectOf(earlier) } },
       ...draft.isKept && { snapshots: true }
     }
   }

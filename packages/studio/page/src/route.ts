@@ -146,6 +146,8 @@ export interface AgainRoute {
   readonly flow: string
   /** The run whose input the form begins with. Absent: the newest one. */
   readonly id: string | undefined
+  /** The step at which the new run begins, when the form is opened. Absent: the first one. */
+  readonly at: string | undefined
   /** The intention that was sent. The page asks for its outcome, and never sends it again. */
   readonly started: string | undefined
 }
@@ -329,6 +331,7 @@ export const parseRoute = ({ pathname, search }: { readonly pathname: string; re
       const started = query.get("started") ?? ""
       return flow === "" ? runsRoute() : {
         ...againRoute({ flow, id: query.get("id") ?? undefined }),
+        at: query.get("at") ?? undefined,
         started: uuid.test(started) ? started : undefined
       }
     }
@@ -450,7 +453,7 @@ export const hrefOf = (route: Route): string => {
         add({ show: route.show })
         return pathOf("reconcile", ...route.ledger.split("/"), route.batch)
       case "again":
-        add({ flow: route.flow, id: route.id, started: route.started })
+        add({ flow: route.flow, id: route.id, at: route.at, started: route.started })
         return "/again"
       case "numbers":
         add(Object.fromEntries(filterNames.map((name) => [name, route.filter[name]])))
@@ -545,6 +548,7 @@ export const againRoute = ({ flow, id }: Pick<AgainRoute, "flow" | "id">): Again
   view: "again",
   flow,
   id,
+  at: undefined,
   started: undefined
 })
 

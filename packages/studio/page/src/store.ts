@@ -445,7 +445,7 @@ const subjectOf = (route: Route): string => {
     case "reconcile":
       return hrefOf(reconcileRoute(route))
     case "again":
-      return hrefOf(againRoute(route))
+      return hrefOf({ ...againRoute(route), at: route.at })
     case "keep":
       return hrefOf(keepRoute(route.session))
     default:

@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import { RunAttachment, type RunForm, type RunInput } from "../RunAgainApi.js"
 import { NotFound, type Run, type RunFilter, type Unavailable } from "../RunsApi.js"
 import type { FlowFacts, StoredRun, StudioSource } from "../StudioSource.js"
+import { knownCostOf } from "./detail.js"
 import { versionOf } from "./runTexts.js"
 import { exactJson, type Mask, maskedValue } from "./text.js"
 
@@ -85,15 +86,26 @@ const outputJson = (stored: unknown): string => {
   return exactJson(output, digitsWithin(output) ?? digitsAt(digitsOf(stored), "output")) ?? "null"
 }
 
-/** The steps whose outputs later steps see, with those of the run. */
-const stepsOf = (stored: StoredRun | undefined, facts: FlowFacts | undefined): RunForm["steps"] => {
-  const run = (stored?.trace.steps ?? []).filter(({ loopIndex }) => loopIndex === undefined)
+/** The steps of a flow, with the outputs of the run that later steps see, and its costs from each step on. */
+const stepsOf = (
+  stored: StoredRun | undefined,
+  facts: FlowFacts | undefined
+): Pick<RunForm, "later" | "steps"> => {
+  const all = stored?.trace.steps ?? []
+  const run = all.filter(({ loopIndex }) => loopIndex === undefined)
   const ids = facts?.steps ?? [...new Set(run.map(({ stepId }) => stepId))]
-  const isWhole = facts !== undefined || stored?.run.status === "completed"
-  return (isWhole ? ids.slice(0, -1) : ids).map((stepId) => {
-    const output = run.findLast((step) => step.stepId === stepId && !step.truncated)?.outputContext
-    return { stepId, ...output !== undefined && { output: outputJson(output) } }
-  })
+  const isCompleted = stored?.run.status === "completed"
+  const costFrom = (stepId: string) => {
+    const at = all.findIndex((step) => step.stepId === stepId && step.loopIndex === undefined)
+    return isCompleted && at !== -1 ? knownCostOf(Trace.totals({ steps: all.slice(at) })) : {}
+  }
+  return {
+    steps: (facts !== undefined || isCompleted ? ids.slice(0, -1) : ids).map((stepId) => {
+      const output = run.findLast((step) => step.stepId === stepId && !step.truncated)?.outputContext
+      return { stepId, ...output !== undefined && { output: outputJson(output) } }
+    }),
+    later: ids.slice(1).map((stepId) => ({ stepId, ...costFrom(stepId) }))
+  }
 }
 
 const versionsOf = (runs: ReadonlyArray<Run>, facts: FlowFacts | undefined): ReadonlyArray<string> => {
@@ -187,7 +199,7 @@ export const formOf = (
       },
       ...facts !== undefined && { parametersSchema: facts.parametersSchema, needsMessage: facts.needsMessage },
       versions: versionsOf(stored === undefined ? runs : [stored.run, ...runs], facts),
-      steps: stepsOf(stored, facts),
+      ...stepsOf(stored, facts),
       costs,
       notes: [
         ...notes,

@@ -16,6 +16,10 @@ export interface RunInput extends Simple {
   readonly version?: string | undefined
   readonly maxCostUsd?: string | undefined
   readonly inputOverrides?: { readonly [stepId: string]: unknown } | undefined
+  /** The step at which the run begins, and the outputs of the steps before it. */
+  readonly startAt?:
+    | { readonly stepIndex: number; readonly outputs: { readonly [stepId: string]: unknown } }
+    | undefined
 }
 
 /** The version of a run as a request names it. */
@@ -24,6 +28,7 @@ export const versionOf = (version: string | undefined): string | undefined =>
 
 /** A command, and what it leaves out. */
 export interface Command {
+  /** Empty if the command cannot begin such a run. */
   readonly command: string
   readonly notes: ReadonlyArray<string>
 }
@@ -77,7 +82,10 @@ const flagged = (name: SimpleOption, value: unknown): ReadonlyArray<string> =>
 
 /** The `noukai` command that begins the run. */
 export const commandOf = (server: Pick<Source, "address" | "kind">, input: RunInput): Command => {
-  const { attachments, flow, inputOverrides = {}, maxCostUsd, message, parameters, version } = input
+  const { attachments, flow, inputOverrides = {}, maxCostUsd, message, parameters, startAt, version } = input
+  if (startAt !== undefined) {
+    return { command: "", notes: ["The command cannot begin at a later step. The program can."] }
+  }
   const images = attachmentsOf(attachments)
   const fields = isFields(parameters) ? parameters : {}
   const text = typeof message === "string" ? message : undefined
@@ -123,22 +131,28 @@ const inProgram = (value: unknown, indent: string): string =>
     .replace(/^(\s*)"([A-Za-z_$][\w$]*)":/gm, "$1$2:")
 
 /** The program that begins the run. */
-export const programOf = ({ flow, inputOverrides = {}, version, ...fields }: RunInput): string => {
+export const programOf = ({ flow, inputOverrides = {}, startAt, version, ...fields }: RunInput): string => {
   const isReplaced = Object.keys(inputOverrides).length > 0
+  const isStreamed = isReplaced || startAt !== undefined
+  const flowVersion = version === undefined || version === "production" ? "production" : Number(version)
   const options = {
     ...fields,
     ...isReplaced && { inputOverrides },
+    ...startAt !== undefined && {
+      from: { version: 1, flow, flowVersion, rounds: 0, ...startAt },
+      asNewRun: true
+    },
     ...version !== undefined && version !== "production" && {
       version: version === "draft" ? version : Number(version)
     }
   }
   const call = `(${JSON.stringify(flow)}, ${inProgram(options, "  ")})`
   return `import { FlowService } from "@effect-noukai/sdk"
-import { Effect${isReplaced ? ", Stream" : ""} } from "effect"
+import { Effect${isStreamed ? ", Stream" : ""} } from "effect"
 
 const program = Effect.gen(function*() {
   const flows = yield* FlowService
-  return yield* ${isReplaced ? `Stream.runLast(flows.events${call})` : `flows.execute${call}`}
+  return yield* ${isStreamed ? `Stream.runLast(flows.events${call})` : `flows.execute${call}`}
 })
 `
 }

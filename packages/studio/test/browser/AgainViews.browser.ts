@@ -35,6 +35,13 @@ const views: Views = {
       await page.getByRole("region", { name: "Command" }).getByText("--input-override").waitFor()
     }
   },
+  "again-from-step": {
+    path: `${again}&at=grade`,
+    ready: async (page) => {
+      await page.getByText("The command cannot begin at a later step.").waitFor()
+      await page.getByRole("combobox", { name: "Begin at the step" }).scrollIntoViewIfNeeded()
+    }
+  },
   "again-empty": {
     path: `/again?flow=${encodeURIComponent("acme/spelling/new")}`,
     ready: (page) => page.getByText("No run of this flow is known").waitFor()

@@ -122,6 +122,27 @@ const isComparison = async (page: Page): Promise<void> => {
   await page.locator("main.compare").waitFor()
 }
 
+it("a new run goes on from a step, with the edited outputs before it, once", async () => {
+  await using studio = await start()
+  await using opened = await openPage(browser, studio, runPath(Stories.completed, "?step=grade"))
+  const { page } = opened
+  await page.getByRole("link", { name: "Go on from here…" }).press("Enter")
+  await page.getByText("The new run pays for its steps from grade on. In the run, they cost $0.003.").waitFor()
+  await page.getByText("You pay for the steps from grade on: about $0.003, as in the run.").waitFor()
+  assert.strictEqual(await page.getByRole("combobox", { name: "Begin at the step" }).inputValue(), "grade")
+  await page.getByRole("textbox", { name: /^Output of read/ }).fill("{\"words\": [\"dog\"]}")
+  await page.getByText("asNewRun: true").waitFor()
+  await page.getByRole("textbox", { name: /^grade/ }).fill("4")
+  await page.getByRole("combobox", { name: /^tone/ }).selectOption("dry")
+  await page.getByRole("textbox", { name: /^rules/ }).fill("[]")
+  await button(page).dblclick()
+  await isComparison(page)
+  assert.deepStrictEqual(studio.runner.calls.map(({ input }) => input.startAt), [
+    { stepIndex: 1, outputs: { read: { words: ["dog"] } } }
+  ])
+  await studio.runner.end()
+})
+
 it("a run's input is edited and runs once, beside the run that it is like", async () => {
   await using studio = await start()
   await using opened = await openPage(browser, studio, runPath(Stories.completed))

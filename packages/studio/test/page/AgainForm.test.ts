@@ -1,7 +1,7 @@
 /** The form about a new run. */
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import { type Draft, draftOf, type Entry, inputOf } from "../../page/src/againForm.js"
+import { type Draft, draftOf, type Entry, inputOf, startingAt } from "../../page/src/againForm.js"
 import type { RunForm } from "../../page/src/api.js"
 
 const flow = "acme/shop/answer"
@@ -11,6 +11,7 @@ const form = (of: Partial<RunForm> = {}): RunForm => ({
   canStart: true,
   versions: ["production"],
   steps: [],
+  later: [],
   costs: [],
   notes: [],
   input: { flow },
@@ -92,6 +93,37 @@ describe("fields of a JSON Schema", () => {
       false,
       "{\n  \"a\": 1\n}"
     ])
+  })
+
+  it("begin at a later step with the outputs of the steps before it", () => {
+    const known = form({
+      steps: [{ stepId: "a", output: "1" }, { stepId: "b", output: "{\"x\":2}" }, { stepId: "c" }],
+      later: [{ stepId: "b" }, { stepId: "c" }, { stepId: "d" }]
+    })
+    const draft = draftOf(known)
+    const at = (stepId: string | undefined) => ({ ...draft, ...startingAt(known, draft, stepId) })
+    assert.deepStrictEqual(inputOf(flow, false, at("c")).input, {
+      flow,
+      startAt: { stepIndex: 2, outputs: { a: 1, b: { x: 2 } } }
+    })
+    // an output that is not stored is to be written
+    assert.deepStrictEqual([...inputOf(flow, false, at("d")).problems.keys()], ["output 2"])
+    // others are those of steps that still run
+    const replaced = { ...at("b"), outputs: [...at("b").outputs, { stepId: "b", text: "new", isJson: false }] }
+    assert.deepStrictEqual(inputOf(flow, false, replaced).input, {
+      flow,
+      inputOverrides: { b: "new" },
+      startAt: { stepIndex: 1, outputs: { a: 1 } }
+    })
+    assert.deepStrictEqual([...inputOf(flow, false, { ...at("c"), outputs: [] }).problems], [
+      ["outputs", "The run needs the outputs of the steps before it begins: a, b."]
+    ])
+    assert.deepStrictEqual([...inputOf(flow, false, { ...at("b"), version: "draft" }).problems.keys()], [
+      "outputs",
+      "from"
+    ])
+    assert.deepStrictEqual(at(undefined).from, undefined)
+    assert.deepStrictEqual(at("none").from, undefined)
   })
 
   it("are checked before anything is sent", () => {

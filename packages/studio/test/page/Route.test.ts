@@ -56,6 +56,10 @@ const routes: { readonly [address: string]: Route } = {
   },
   "/numbers": numbersRoute({}),
   "/numbers/bill?flow=answer&from=1000": numbersRoute({ flow: "answer", from: 1_000 }, "bill"),
+  "/again?flow=acme%2Fspelling%2Fgrade-3&id=run-1&at=grade": {
+    ...againRoute({ flow: "acme/spelling/grade-3", id: "run-1" }),
+    at: "grade"
+  },
   "/again?flow=acme%2Fspelling%2Fgrade-3": againRoute({ flow: "acme/spelling/grade-3", id: undefined }),
   "/again?flow=acme%2Fspelling%2Fgrade-3&id=run-1&started=5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01": {
     ...againRoute(before),
