@@ -56,14 +56,15 @@ export const FailureHistory = Schema.Struct({
   /** The error of the run. Absent if it did not fail, or if its error was not stored. */
   error: Schema.optional(Schema.Struct({
     stepId: Schema.String,
-    code: Schema.optional(Schema.String),
-    message: Schema.optional(Schema.String)
+    /** As of {@link Run}. */
+    error: Schema.String,
+    problem: Schema.optional(Schema.String)
   })),
-  /** The number of runs with this error, by its code, or by its message if it has no code: this run, and others that were read. */
+  /** The number of runs with this error: this run, and others that were looked at. */
   seen: Schema.Number,
   /** The earliest of them. */
   firstSeen: Schema.optional(Run),
-  /** The number of failed runs that were read: this one, and at most 50 others, the newest. */
+  /** The number of failed runs that were looked at: this one, those whose rows tell their error, and the newest 50 others. */
   looked: Schema.Number,
   /** The number of failed runs of the list. */
   failed: Schema.Number,
@@ -109,7 +110,7 @@ export const compareGroup = HttpApiGroup.make("compare")
       .setUrlParams(Schema.Struct({ ...PairAddress, at: Index }))
       .addSuccess(json<StepComparison>())
   )
-  /** Reads at most 71 runs. */
+  /** Reads at most 71 runs: none of the failed ones whose rows tell their error. */
   .add(
     HttpApiEndpoint.get("failure", "/failure")
       .setUrlParams(Schema.Struct({ flow: Schema.String, id: Schema.String }))

@@ -1,6 +1,8 @@
 /** A failed run: the last good run before it, and when its error was first seen. */
 import type { FailureHistory } from "@effect-noukai/studio/CompareApi"
+import type { Run } from "@effect-noukai/studio/RunsApi"
 import * as Studio from "@effect-noukai/studio/Studio"
+import { StudioSource } from "@effect-noukai/studio/StudioSource"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { open, type Page } from "./support/client.js"
@@ -11,11 +13,26 @@ const flow = "acme/spelling/grade-3"
 
 const versioned = "acme/test/versioned"
 
-const serving = Effect.gen(function*() {
-  const scripted = yield* Scripted.make()
-  const { url } = yield* Effect.provide(Studio.serve({ assets: "/nowhere" }), scripted.layer)
-  return { put: scripted.put, page: yield* open(url) }
-})
+/** `isTold`: whether rows tell the errors of their runs. */
+const serve = (isTold: boolean) =>
+  Effect.gen(function*() {
+    const read = new Set<string>()
+    const { put, source } = yield* Scripted.make()
+    const untold = ({ error: _, problem: __, ...run }: Run): Run => run
+    const served: StudioSource.Service = {
+      ...source,
+      runs: (filter) => Effect.map(source.runs(filter), (runs) => isTold ? runs : runs.map(untold)),
+      run: (flow, id) =>
+        Effect.suspend(() => {
+          read.add(id)
+          return source.run(flow, id)
+        })
+    }
+    const { url } = yield* Effect.provideService(Studio.serve({ assets: "/nowhere" }), StudioSource, served)
+    return { put, read, page: yield* open(url) }
+  })
+
+const serving = serve(true)
 
 const historyOf = (page: Page, id: string, of = flow) =>
   page.json<FailureHistory>(`/api/failure?${new URLSearchParams({ flow: of, id })}`)
@@ -88,7 +105,7 @@ describe("a failed run", () => {
       yield* Effect.ignore(execute(versioned, { version: 2, parameters: { n: 1 } }))
       const { runs: [failed] } = yield* page.json(`/api/runs?flow=${versioned}&status=failed`)
       const { error, good: last } = yield* historyOf(page, failed.id, versioned)
-      assert.deepStrictEqual([last?.input, last?.run.version, error?.code], ["same", "1", "BUSY"])
+      assert.deepStrictEqual([last?.input, last?.run.version, error?.error], ["same", "1", "BUSY"])
     }))
 
   it.scopedLive("has a later completed run if none completed before it, and none if none completed", () =>
@@ -115,7 +132,7 @@ describe("a failed run", () => {
       )
       yield* put({ ...bad("elsewhere", 0, input), flow: "acme/spelling/else" })
       const { error, firstSeen, ...history } = yield* historyOf(page, "failed")
-      assert.deepStrictEqual(error, { stepId: "b", code: "BUSY", message: "later" })
+      assert.deepStrictEqual(error, { stepId: "b", error: "BUSY", problem: "later" })
       assert.strictEqual(firstSeen?.id, "first")
       assert.deepStrictEqual(history, {
         seen: 3,
@@ -128,12 +145,12 @@ describe("a failed run", () => {
       })
       // without a code, by its message
       const text = yield* historyOf(page, "text")
-      assert.deepStrictEqual([text.error, text.seen], [{ stepId: "b", message: "It broke." }, 1])
+      assert.deepStrictEqual([text.error, text.seen], [{ stepId: "b", error: "It broke." }, 1])
     }))
 
   it.scopedLive("looks at a bounded number of runs, and says how many there are", () =>
     Effect.gen(function*() {
-      const { page, put } = yield* serving
+      const { page, put, read } = yield* serve(false)
       yield* put(
         ...Array.from({ length: 60 }, (_, nth) => bad(`bad-${nth}`, 100 + nth, input)),
         ...Array.from({ length: 30 }, (_, nth) => good(`good-${nth}`, nth, { ...input, grade: nth + 10 })),
@@ -141,7 +158,7 @@ describe("a failed run", () => {
       )
       const { firstSeen, good: last, ...history } = yield* historyOf(page, "bad-0")
       assert.deepStrictEqual(history, {
-        error: { stepId: "b", code: "BUSY", message: "later" },
+        error: { stepId: "b", error: "BUSY", problem: "later" },
         // the newest 50, and the run itself
         seen: 51,
         looked: 51,
@@ -153,6 +170,15 @@ describe("a failed run", () => {
       })
       assert.strictEqual(firstSeen?.id, "bad-0")
       assert.strictEqual(last?.run.id, "good-29")
+      assert.strictEqual(read.size, 71)
+    }))
+
+  it.scopedLive("reads no failed run whose row tells its error, and counts all of them", () =>
+    Effect.gen(function*() {
+      const { page, put, read } = yield* serving
+      yield* put(...Array.from({ length: 60 }, (_, nth) => bad(`bad-${nth}`, nth, input)))
+      const { firstSeen, looked, seen } = yield* historyOf(page, "bad-59")
+      assert.deepStrictEqual([seen, looked, firstSeen?.id, [...read]], [60, 60, "bad-0", ["bad-59"]])
     }))
 
   it.scopedLive("answers 404 for an unknown run, and without an error for one that completed", () =>

@@ -49,11 +49,12 @@ const Seen = ({ history: { error, failed, firstSeen, looked, seen, unread }, run
 }): ReactNode =>
   error !== undefined && firstSeen !== undefined && (
     <p>
-      <strong><Text value={error.code ?? error.message ?? "This error"} /></strong>{" "}
+      <strong><Text value={error.error} /></strong>{" "}
       was first seen {firstSeen.id === run.id
         ? "in this run"
         : <>in <RunLink run={firstSeen} /> <When run={firstSeen} /></>}:{" "}
-      {count(seen)} of {looked < failed && "the newest "}{plural(looked, "failed run")} ended with it.
+      {count(seen)} of {plural(looked, "failed run")} ended with it.
+      {looked + unread < failed && ` ${plural(failed - looked - unread, "older run")} were not looked at.`}
       {unread > 0 && ` ${plural(unread, "other run")} could not be read.`}
     </p>
   )

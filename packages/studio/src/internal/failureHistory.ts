@@ -1,45 +1,34 @@
 /** The runs of a flow around a failed one: the last good run, and those that failed with the same error. */
 import * as TraceLayout from "@effect-noukai/report/TraceLayout"
 import { digitsWithin } from "@effect-noukai/sdk/kit/plainJson"
-import { problemOf } from "@effect-noukai/sdk/kit/runs/report"
 import type { Trace } from "@effect-noukai/sdk/Trace"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { FailureHistory } from "../CompareApi.js"
-import type { NotFound, Run, RunFilter, Unavailable } from "../RunsApi.js"
+import type { NotFound, Run, Unavailable } from "../RunsApi.js"
 import type { StoredRun, StudioSource } from "../StudioSource.js"
 import { type Exact, exactChanges } from "./exactChanges.js"
 import { knownInput } from "./runForm.js"
-import { cut } from "./text.js"
+import { errorOf } from "./told.js"
 
 type Source = StudioSource.Service
 
-/** The most failed and completed runs that are read, the most differences of two inputs, and characters of a message. */
-const most = { failed: 50, completed: 20, differences: 1_000, message: 500 }
+/** The most failed and completed runs that are read, and the most differences of two inputs. */
+const most = { failed: 50, completed: 20, differences: 1_000 }
 
 /** The number of runs that are read at once. */
 const concurrency = 4
 
-type Failure = NonNullable<FailureHistory["error"]>
-
 /** The error of a failed run: of the step that is shown first on its page. */
-const errorOf = (trace: Trace): Failure | undefined => {
+const errorIn = (trace: Trace): FailureHistory["error"] => {
   if (trace.flowRun.status !== "failed") return undefined
   const { focus, rows } = TraceLayout.make(trace)
-  const row = focus === undefined ? undefined : rows[focus]
-  const { step } = row?.failure ?? row?.bars[0] ?? {}
-  if (step?.errorContext === undefined) return undefined
-  const { code, detail } = problemOf(step.errorContext)
-  return {
-    stepId: step.stepId,
-    ...code !== undefined && { code },
-    ...detail !== undefined && { message: cut(detail, most.message) }
-  }
+  const step = focus === undefined ? undefined : rows[focus]?.bars[0].step
+  const { error, problem } = step === undefined ? {} : errorOf(step)
+  return step === undefined || error === undefined
+    ? undefined
+    : { stepId: step.stepId, error, ...problem !== undefined && { problem } }
 }
-
-/** Whether two errors are one: by their codes, or by their messages where they have no code. */
-const isSame = (one: Failure, other: Failure | undefined): boolean =>
-  other !== undefined && one.code === other.code && (one.code !== undefined || one.message === other.message)
 
 /** Reads runs. Those that cannot be read are left out. */
 const readAll = (source: Source, runs: ReadonlyArray<Run>): Effect.Effect<ReadonlyArray<StoredRun>> =>
@@ -47,8 +36,6 @@ const readAll = (source: Source, runs: ReadonlyArray<Run>): Effect.Effect<Readon
     Effect.forEach(runs, ({ flow, id }) => Effect.option(source.run(flow, id)), { concurrency }),
     Arr.getSomes
   )
-
-const listed = (source: Source, filter: RunFilter, limit: number) => source.list(filter, { offset: 0, limit })
 
 const earliest = (runs: ReadonlyArray<Run>): Run | undefined =>
   runs.reduce<Run | undefined>(
@@ -59,20 +46,26 @@ const earliest = (runs: ReadonlyArray<Run>): Run | undefined =>
 /** The failed runs of the flow with the error of a run. */
 const failuresOf = Effect.fnUntraced(function*(source: Source, stored: StoredRun) {
   const { run, trace } = stored
-  const page = yield* listed(source, { ofFlow: run.flow, status: "failed" }, most.failed)
-  const error = errorOf(trace)
-  const counts = { failed: page.total, seen: 0, looked: 0, unread: 0 }
+  const failed = yield* source.runs({ ofFlow: run.flow, status: "failed" })
+  const error = errorIn(trace)
+  const counts = { failed: failed.length, seen: 0, looked: 0, unread: 0 }
   if (error === undefined) return counts
-  const others = page.runs.filter(({ id }) => id !== run.id)
-  const read = yield* readAll(source, others)
-  const same = [stored, ...read.filter((other) => isSame(error, errorOf(other.trace)))]
-  const firstSeen = earliest(same.map(({ run }) => run))
+  const others = failed.filter(({ id }) => id !== run.id)
+  const [untold, told] = Arr.partition(others, (other) => other.error !== undefined)
+  const newest = untold.slice(0, most.failed)
+  const read = yield* readAll(source, newest)
+  const same = [
+    run,
+    ...told.filter((other) => other.error === error.error),
+    ...read.flatMap((other) => errorIn(other.trace)?.error === error.error ? [other.run] : [])
+  ]
+  const firstSeen = earliest(same)
   return {
     ...counts,
     error,
     seen: same.length,
-    looked: read.length + 1,
-    unread: others.length - read.length,
+    looked: told.length + read.length + 1,
+    unread: newest.length - read.length,
     ...firstSeen !== undefined && { firstSeen }
   }
 })
@@ -101,16 +94,14 @@ const isNearer = (one: Good, other: Good): boolean =>
 /** The completed run whose input is nearest: the newest of several. Reads no more once an input is the same. */
 const goodOf = Effect.fnUntraced(function*(source: Source, stored: StoredRun) {
   const { flow, id, startedAt } = stored.run
-  const filter = { ofFlow: flow, status: "completed" }
-  const before = startedAt === undefined
-    ? undefined
-    : yield* listed(source, { ...filter, to: startedAt }, most.completed)
-  const isOf = before?.runs.some((run) => run.id !== id) === true
-  const page = before !== undefined && isOf ? before : yield* listed(source, filter, most.completed)
+  const all = (yield* source.runs({ ofFlow: flow, status: "completed" })).filter((run) => run.id !== id)
+  const before = startedAt === undefined ? [] : all.filter((run) => (run.startedAt ?? Infinity) <= startedAt)
+  const isOf = before.length > 0
+  const candidates = isOf ? before : all
   const input = inputOf(stored)
   let good: Good | undefined
   let compared = 0
-  for (const part of Arr.chunksOf(page.runs.filter((run) => run.id !== id), concurrency)) {
+  for (const part of Arr.chunksOf(candidates.slice(0, most.completed), concurrency)) {
     for (const other of yield* readAll(source, part)) {
       const candidate = measured(input, other)
       if (good === undefined || isNearer(candidate, good)) good = candidate
@@ -121,7 +112,7 @@ const goodOf = Effect.fnUntraced(function*(source: Source, stored: StoredRun) {
   return {
     ...good !== undefined && { good },
     compared,
-    completed: page.total,
+    completed: candidates.length,
     isLater: good !== undefined && !isOf && startedAt !== undefined
   }
 })

@@ -54,5 +54,6 @@ it("of the hosted service, nothing is read before the press", async () => {
   assert.strictEqual(reads, 0)
   await ask.press("Enter")
   await page.getByRole("link", { name: "What changed since the last good run" }).waitFor()
-  assert.strictEqual(reads, 2)
+  // the row of the other failed run tells its error
+  assert.strictEqual(reads, 1)
 })
