@@ -244,5 +244,5 @@ export const make = ({ runtime }: NoukaiHttp.Service): FlowService.Service => {
     steps: (flow: AnyRef, input: object) => streamed("FlowService.steps", flow, input, runtime.steps)
   }
   // the schemas, tools and hooks of an input have the types that the interface derives from it
-  return service as unknown as FlowService.Service
+  return service as FlowService.Service
 }

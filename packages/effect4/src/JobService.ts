@@ -258,5 +258,5 @@ export const make = ({ runtime }: NoukaiHttp.Service): JobService.Service => {
       )
   }
   // the schemas of a flow have the types that the interface derives from it
-  return service as unknown as JobService.Service
+  return service as JobService.Service
 }

@@ -63,7 +63,7 @@ const failure = <const Tag extends string>(tag: Tag) => <Fields extends object =
       if (state !== undefined) Object.defineProperty(this, "state", { value: state })
     }
   }
-  return Failure as unknown as ErrorClass<Tag, Fields>
+  return Failure as ErrorClass<Tag, Fields>
 }
 
 /**

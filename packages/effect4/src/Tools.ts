@@ -179,7 +179,7 @@ export const tool = <P, PI, E = never, R = never, S = Json | void, SI = unknown>
           const message = `${method}: invalid ${field}: ${cause.message}`
           return new InvalidRequestError({ method, isRetryable: false, field, reason: cause.message, message, cause })
         }))
-  return { [TypeId]: "tool", name, description, parameters, handler: encoded } as unknown as Tool<
+  return { [TypeId]: "tool", name, description, parameters, handler: encoded } as Tool<
     E | (unknown extends SI ? never : InvalidRequestError),
     R
   >

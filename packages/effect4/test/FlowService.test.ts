@@ -1,5 +1,6 @@
 import {
   APIConnectionError,
+  APITimeoutError,
   AuthenticationError,
   Flow,
   FlowExecutionError,
@@ -22,11 +23,13 @@ import {
   Exit,
   Fiber,
   Layer,
+  Option,
   Redacted,
   Schedule,
   Schema,
   Stream
 } from "effect"
+import { TestClock } from "effect/testing"
 import { assert, describe, it } from "vitest"
 import { causeOf, key, world } from "./support/world.js"
 
@@ -180,6 +183,30 @@ describe("execute", () => {
       const exit = yield* Fiber.await(fiber)
       assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
     })))
+
+  it("has its timers on another clock than TestClock", () =>
+    run(
+      Effect.gen(function*() {
+        const flows = yield* FlowService
+        // the clock stands still: the client's timeout ends the call, and its retry waits for the delay of the schedule
+        const timedOut = yield* Effect.flip(flows.execute("acme/t/slow", { message: "hi", timeout: "20 millis" }))
+        assert.instanceOf(timedOut, APITimeoutError)
+        emulator().addFaults({ match: { endpoint: "execute" }, script: ["429"] })
+        const retry = Schedule.spaced("5 millis")
+        assert.strictEqual((yield* flows.execute("acme/t/echo", { message: "hi", retry })).status, "completed")
+        assert.isTrue(emulator().ledger().requests.some(({ status }) => status === 429))
+        // the clock goes on: Effect's timeout ends the call, and the client's shorter one does not
+        const call = Effect.timeoutOption(
+          flows.execute("acme/t/slow", { message: "hi", timeout: "30 minutes" }),
+          "1 hour"
+        )
+        const before = sent("execute")
+        const fiber = yield* Effect.forkChild(call)
+        while (sent("execute") === before) yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        yield* TestClock.adjust("2 hours")
+        assert.isTrue(Option.isNone(yield* Fiber.join(fiber)))
+      }).pipe(Effect.provide(TestClock.layer()))
+    ))
 
   it("runs once per key", () =>
     run(Effect.gen(function*() {

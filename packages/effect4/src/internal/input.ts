@@ -11,7 +11,7 @@ import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Errors from "../NoukaiError.js"
-import { type Tool, type ToolCall, type ToolResult, TypeId } from "../Tools.js"
+import { type Tool, type ToolCall, type ToolDeclaration, type ToolResult, type ToolSet, TypeId } from "../Tools.js"
 import type { Code } from "./call.js"
 
 const durations = [
@@ -69,14 +69,12 @@ const errorOf = (error: RuntimeError): Errors.NoukaiError =>
 const messageOf = (error: unknown): string =>
   error instanceof Error && error.message !== "" ? error.message : typeof error === "string" ? error : "the tool failed"
 
-type AnyTool = Tool<unknown, unknown>
-
 const jsonSchemaOf = (schema: Schema.Top): Record<string, unknown> => {
   const { definitions, schema: root } = Schema.toJsonSchemaDocument(schema)
   return Object.keys(definitions).length === 0 ? root : { ...root, $defs: definitions }
 }
 
-const defined = <R>({ description, handler, name, parameters }: AnyTool, report: boolean, code: Code<R>) =>
+const defined = <R>({ description, handler, name, parameters }: Tool<unknown, R>, report: boolean, code: Code<R>) =>
   defineTool({
     name,
     description,
@@ -84,7 +82,7 @@ const defined = <R>({ description, handler, name, parameters }: AnyTool, report:
     jsonSchema: jsonSchemaOf(parameters),
     run: (args, { signal, toolCall }) => {
       const call: ToolCall = { id: toolCall.id, name, arguments: toolCall.function.arguments }
-      const answer = Effect.suspend(() => handler(args as never, call)) as Effect.Effect<unknown, unknown, R>
+      const answer = Effect.suspend(() => handler(args as never, call))
       return code.run(
         report ? Effect.catch(answer, (error) => Effect.succeed({ error: messageOf(error) })) : answer,
         signal
@@ -92,24 +90,23 @@ const defined = <R>({ description, handler, name, parameters }: AnyTool, report:
     }
   })
 
-const isTool = (tool: unknown): tool is AnyTool => typeof tool === "object" && tool !== null && TypeId in tool
+const isMade = (tools: unknown, as: string): boolean =>
+  typeof tools === "object" && tools !== null && TypeId in tools && tools[TypeId] === as
+
+/** The types of a call say which failures and services its tools have. */
+const isTool = <R>(tool: unknown): tool is Tool<unknown, R> => isMade(tool, "tool")
+
+const isToolSet = <R>(tools: unknown): tools is ToolSet<unknown, R> => isMade(tools, "set")
 
 type ToolFields = Pick<RuntimeInput, "tools" | "toolHandler">
 
 /** Returns the options of tools for the Promise client. */
 const toolFields = <R>(tools: unknown, report: boolean, code: Code<R>): ToolFields => {
-  if (isTool(tools) && "declarations" in tools) {
-    const set = tools as unknown as {
-      readonly tools: ReadonlyArray<AnyTool>
-      readonly declarations: ReadonlyArray<Record<string, unknown>>
-      readonly handler:
-        | ((calls: ReadonlyArray<ToolCall>) => Effect.Effect<ReadonlyArray<ToolResult>, unknown, R>)
-        | undefined
-    }
-    const { declarations, handler } = set
-    if (handler === undefined) return { tools: set.tools.map((tool) => defined(tool, report, code)) }
+  if (isToolSet<R>(tools)) {
+    const { declarations, handler } = tools
+    if (handler === undefined) return { tools: tools.tools.map((tool) => defined(tool, report, code)) }
     return {
-      tools: declarations,
+      tools: declarations as ReadonlyArray<ToolDeclaration & Record<string, unknown>>,
       toolHandler: async (calls, { signal }) => {
         const plain = calls.map(({ function: { arguments: args, name }, id }) => ({ id, name, arguments: args }))
         const answers = Effect.suspend(() => handler(plain))
@@ -130,7 +127,7 @@ const toolFields = <R>(tools: unknown, report: boolean, code: Code<R>): ToolFiel
     }
   }
   const given: ReadonlyArray<unknown> = Array.isArray(tools) ? tools : []
-  return given.length > 0 && given.every(isTool)
+  return given.length > 0 && given.every((tool) => isTool<R>(tool))
     ? { tools: given.map((tool) => defined(tool, report, code)) }
     : { tools: tools as ReadonlyArray<Record<string, unknown>> }
 }
