@@ -10,7 +10,7 @@
  *     mcp       effect, @modelcontextprotocol/server, the client as an optional peer, sdk, promise; Node's modules
  *     batch     effect, @effect/sql and drivers, engines as optional peers, sdk, report; promise in src/promise.ts; Node's modules
  *     eval      effect, @effect/sql, re2js, simple-statistics, yaml, sdk, report, batch; promise in src/promise.ts; Node's modules
- *     studio    effect, @effect/platform, @effect/platform-node, @effect/sql, sdk, report; batch, eval and emulator where their runs are shown;
+ *     studio    effect, @effect/platform, @effect/platform-node, @effect/sql, libsql, sdk, report; batch, eval and emulator where their runs are shown;
  *               Node's modules
  *     cli       @effect/cli, @effect/platform-node, secretlint, sdk, promise, report, batch, eval, emulator, studio, mcp; Node's modules
  *
@@ -51,7 +51,7 @@ const table = {
     node: "*"
   },
   studio: {
-    npm: [...effect, "@effect/platform-node", "@effect/sql"],
+    npm: [...effect, "@effect/platform-node", "@effect/sql", "libsql"],
     packages: ["sdk", "report", "batch", "eval", "emulator"],
     node: "*"
   },

@@ -84,6 +84,7 @@ const groups = {
       "CompareApi",
       "RunAgainApi",
       "KeepApi",
+      "FindApi",
       "BatchesApi",
       "ReconcileApi",
       "NumbersApi",

@@ -22,7 +22,18 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { randomBytes } from "node:crypto"
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, type Stats, writeFileSync } from "node:fs"
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  type Stats,
+  writeFileSync
+} from "node:fs"
 import { createServer, type IncomingMessage } from "node:http"
 import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -32,6 +43,8 @@ import * as Assets from "./internal/assets.js"
 import * as CompareHandlers from "./internal/compareHandlers.js"
 import * as EmulatorHandlers from "./internal/emulatorHandlers.js"
 import * as Events from "./internal/events.js"
+import * as FindHandlers from "./internal/findHandlers.js"
+import * as Finding from "./internal/finding.js"
 import { derived, guard, hostInUrl, isLoopback, plain, secured } from "./internal/guard.js"
 import * as Handlers from "./internal/handlers.js"
 import * as KeepHandlers from "./internal/keepHandlers.js"
@@ -48,13 +61,14 @@ import { StudioSource } from "./StudioSource.js"
 
 /**
  * The server could not start. `PortInUse`: another process listens on the port. `Listen`: the address cannot be listened on.
- * `Secret`: other users of this machine may know the secret of {@link secretOf}. `Options`: an option is wrong or unknown.
+ * `Secret`: other users of this machine may know the secret of {@link secretOf}. `Options`: an option is wrong or unknown. `Search`:
+ * {@link forget} cannot delete the file.
  *
  * @since 0.1.0
  * @category errors
  */
 export class StudioError extends Schema.TaggedError<StudioError>("@effect-noukai/studio/StudioError")("StudioError", {
-  reason: Schema.Literal("PortInUse", "Listen", "Secret", "Options"),
+  reason: Schema.Literal("PortInUse", "Listen", "Secret", "Options", "Search"),
   message: Schema.String,
   cause: Schema.optional(Schema.Defect)
 }) {}
@@ -84,6 +98,11 @@ export interface Options {
    * masked. Default: none.
    */
   readonly hidden?: ReadonlyArray<Redacted.Redacted<string>> | undefined
+  /**
+   * The file of the search over all runs. It is made when a reader of the page asks for the search. {@link forget} deletes it.
+   * Default: none, without the search.
+   */
+  readonly search?: string | undefined
 }
 
 /**
@@ -118,7 +137,15 @@ export declare namespace Studio {
  */
 export class Studio extends Context.Tag("@effect-noukai/studio/Studio")<Studio, Studio.Service>() {}
 
-const names: Names<Options> = { port: true, orNext: true, host: true, assets: true, secret: true, hidden: true }
+const names: Names<Options> = {
+  port: true,
+  orNext: true,
+  host: true,
+  assets: true,
+  secret: true,
+  hidden: true,
+  search: true
+}
 
 /** Fails for an unknown option, and for a port that is not a number of one. */
 const checked = (options: Options): Effect.Effect<void, StudioError> =>
@@ -218,6 +245,26 @@ export const secretOf = (file: string): Effect.Effect<Redacted.Redacted<string> 
     return known === undefined ? undefined : Redacted.make(known)
   })
 
+/**
+ * Deletes the file of the search over all runs. Returns whether it was there. A studio that runs keeps no more texts until a
+ * reader asks for the search again.
+ *
+ * Fails with `StudioError` if the file cannot be deleted.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const forget = (file: string): Effect.Effect<boolean, StudioError> =>
+  Effect.try({
+    try: () => {
+      const isThere = existsSync(file)
+      // a process that was killed leaves some beside it
+      for (const end of ["", "-journal", "-wal", "-shm"]) rmSync(`${file}${end}`, { force: true })
+      return isThere
+    },
+    catch: (cause) => new StudioError({ reason: "Search", message: `Cannot delete ${file}: ${String(cause)}`, cause })
+  })
+
 /** Masks keys in the JSON of a response. Events and exports mask their own. */
 const withoutKeys =
   (mask: Mask) => (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
@@ -285,7 +332,11 @@ export const serve = (
       ...emulator === undefined ? [] : ["emulator"] as const
     ]
     const platform = yield* Layer.build(NodeHttpServer.layerContext)
-    const source = yield* StudioSource
+    const plainSource = yield* StudioSource
+    const finding = options.search === undefined
+      ? undefined
+      : yield* Finding.make(options.search, mask, plainSource)
+    const source = finding?.source ?? plainSource
     const scope = yield* Effect.scope
     // its schemas take time to build: for the first request, not for the start
     const api = yield* Effect.gen(function*() {
@@ -300,6 +351,7 @@ export const serve = (
             CompareHandlers.layer(mask),
             AgainHandlers.layer(runner, studio, mask),
             KeepHandlers.layer(mask),
+            finding === undefined ? Absent.find : FindHandlers.layer(finding),
             NumbersHandlers.layer,
             ledgers === undefined ? Absent.reconcile : ReconcileHandlers.layer(ledgers, { encode, hello, mask })
           ])),

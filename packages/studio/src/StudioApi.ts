@@ -11,6 +11,7 @@ import { batchesGroup } from "./BatchesApi.js"
 import { compareGroup } from "./CompareApi.js"
 import { emulatorGroup } from "./EmulatorApi.js"
 import { evalsGroup } from "./EvalsApi.js"
+import { findGroup } from "./FindApi.js"
 import { keepGroup } from "./KeepApi.js"
 import { numbersGroup } from "./NumbersApi.js"
 import { reconcileGroup } from "./ReconcileApi.js"
@@ -31,6 +32,7 @@ export class StudioApi extends HttpApi.make("studio")
   .add(compareGroup)
   .add(runAgainGroup)
   .add(keepGroup)
+  .add(findGroup)
   .add(reconcileGroup)
   .add(numbersGroup)
   .prefix("/api")

@@ -1,4 +1,5 @@
 /** The facts of traces in the rows of lists. */
+import type { Run } from "@effect-noukai/studio/RunsApi"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck as fc } from "effect"
 import { masked, maskOf } from "../src/internal/text.js"
@@ -78,8 +79,7 @@ describe("the rows of an emulator", () => {
       yield* Effect.flip(execute("acme/test/fails"))
       const rows = yield* until(
         Effect.map(page.json("/api/runs"), ({ runs }) => runs),
-        (runs: ReadonlyArray<{ readonly error?: string; readonly output?: string }>) =>
-          runs.length === 2 && runs[0]!.error !== undefined && runs[1]!.output !== undefined
+        (runs: ReadonlyArray<Run>) => runs.length === 2 && runs[0]!.error !== undefined && runs[1]!.output !== undefined
       )
       const [failed, completed] = rows
       assert.include(failed, { status: "failed", error: "BUSY", problem: "try" })

@@ -3,13 +3,14 @@ import { Component, lazy, type ReactNode, Suspense, useEffect } from "react"
 import { oneLine, visible } from "./format.js"
 import { FaultsBanner } from "./FaultsBanner.js"
 import { keyList, useKeys } from "./keys.js"
-import { Button, Icon, Link, Main, Shape, Text } from "./parts.js"
+import { Button, Icon, Link, Main, Shape, Skeleton, Text } from "./parts.js"
 import { areaOf, areas, type Route, runsRoute } from "./route.js"
 import { RunsView } from "./RunsView.js"
 import { Dialog, RunView, titleOf } from "./RunView.js"
 import { get, retry, set, useApp } from "./store.js"
 
 const SessionView = lazy(() => import("./SessionView.js"))
+const FindView = lazy(() => import("./FindView.js"))
 const BatchesView = lazy(() => import("./BatchesView.js"))
 const BatchView = lazy(() => import("./BatchView.js"))
 const EvalsView = lazy(() => import("./EvalsView.js"))
@@ -29,6 +30,8 @@ const View = ({ route }: { readonly route: Route }): ReactNode => {
       return <RunView route={route} />
     case "session":
       return <SessionView key={route.id} route={route} />
+    case "find":
+      return <FindView route={route} />
     case "batches":
       return <BatchesView />
     case "batch":
@@ -58,6 +61,8 @@ const titleOfView = (route: Route): string => {
       return titleOf(route)
     case "session":
       return oneLine(`Session ${route.id}`)
+    case "find":
+      return "Search all runs"
     case "batch":
       return oneLine(`${route.batch} – ${route.ledger}`)
     case "eval":
@@ -242,7 +247,7 @@ export const App = (): ReactNode => {
       <Banner />
       <FaultsBanner />
       <Guard of={title}>
-        <Suspense fallback={<Main className="run"><p className="blank muted" role="status">Loading the view…</p></Main>}>
+        <Suspense fallback={<Main className="run"><Skeleton name="Loading the view…" /></Main>}>
           <View route={route} />
         </Suspense>
       </Guard>

@@ -139,7 +139,7 @@ const RowPanel = ({ known, of, rowKey }: {
   useWhenChanged(known && JSON.stringify([known.state, known.attempt, known.settledAt]), 0, reload)
   if (data === undefined || isOld) {
     return error === undefined
-      ? <Wait className="muted panel-wait" what="the row" />
+      ? <Wait kind="lines" what="the row" />
       : <Failure title={error.status === 404 ? "There is no such row" : "The row could not be read"} error={error} onRetry={reload} />
   }
   return <RowFacts detail={data} isAway={known === undefined} of={of} />

@@ -271,7 +271,7 @@ const StepPanel = ({ at, pair, step }: {
         ? <p className="muted">Only the {before === undefined ? "second" : "first"} run has this step.</p>
         : data === undefined || isOld || isOther
         ? error === undefined
-          ? <Wait className="muted panel-wait" what="the step" />
+          ? <Wait kind="lines" what="the step" />
           : <Failure title="The step could not be read" error={error} onRetry={reload} />
         : (
           <>

@@ -78,7 +78,7 @@ const RequestPanel = ({ id, seen }: {
     return <section className="panel" aria-label="Request"><Failure title="The request could not be read" error={error} onRetry={reload} /></section>
   }
   if (data === undefined || isOld) {
-    return <section className="panel" aria-label="Request"><Wait className="muted panel-wait" what="the request" /></section>
+    return <section className="panel" aria-label="Request"><Wait kind="lines" what="the request" /></section>
   }
   const { body, headers, request } = data
   const { billedUsd, bodyBytes, durationMs, endpoint, executionId, fault, flow, outcome, receivedAt } = request
@@ -196,7 +196,7 @@ const Requests = ({ emulator, route }: { readonly emulator: EmulatorState; reado
         {error !== undefined
           ? <Failure title="The requests could not be read" error={error} onRetry={reload} />
           : data === undefined
-          ? <Wait className="muted waterfall-blank" what="the requests" />
+          ? <Wait kind="lines" what="the requests" />
           : requests.length === 0
           ? <BlankRequests text={text} offset={offset} />
           : (

@@ -224,7 +224,7 @@ const CasePanel = ({ caseKey, report, route }: {
   })
   if (data === undefined || isOld) {
     return error === undefined
-      ? <Wait className="muted panel-wait" what="the case" />
+      ? <Wait kind="lines" what="the case" />
       : <Failure title={error.status === 404 ? "There is no such case" : "The case could not be read"} error={error} onRetry={reload} />
   }
   return <CaseBody detail={data} report={report} />

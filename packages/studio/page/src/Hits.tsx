@@ -2,7 +2,7 @@
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import type { Hit, Hits as Answer, RunDetail } from "./api.js"
 import { count, oneLine, plural, visible } from "./format.js"
-import { Button, Link, Text } from "./parts.js"
+import { Button, Link, Skeleton, Text } from "./parts.js"
 import { type Reading, useRead, useWhenChanged } from "./reads.js"
 import type { RunRoute } from "./route.js"
 import { barKey } from "./timeline.js"
@@ -37,7 +37,7 @@ export const useFound = (reading: Reading<Answer> | undefined): ReadonlySet<stri
 }
 
 /** The text around the place, in which the sought text is marked. */
-const Excerpt = ({ excerpt, find }: { readonly excerpt: string; readonly find: string }): ReactNode => {
+export const Excerpt = ({ excerpt, find }: { readonly excerpt: string; readonly find: string }): ReactNode => {
   const at = excerpt.toLowerCase().indexOf(find.trim().toLowerCase())
   if (at === -1) return <bdi>{oneLine(excerpt)}</bdi>
   const end = at + find.trim().length
@@ -62,7 +62,7 @@ export const Hits = ({ reading, route, selected }: {
       </p>
     )
   }
-  if (data === undefined || isOld) return <p className="hits-line muted" role="status">Searching names and payloads…</p>
+  if (data === undefined || isOld) return <div className="hits-line"><Skeleton kind="line" name="Searching names and payloads…" /></div>
   const { hits, total } = data
   const move = (event: React.KeyboardEvent): void => {
     const links = [...list.current?.querySelectorAll("a") ?? []]

@@ -287,7 +287,7 @@ const KeepView = ({ route }: { readonly route: KeepRoute }): ReactNode => {
                 </>
               )
               : data === undefined
-              ? <Wait className="muted" what="the session" />
+              ? <Wait kind="lines" what="the session" />
               : <div className={isOld ? "is-old" : ""}><Removed kept={data} /></div>}
           </div>
         </section>

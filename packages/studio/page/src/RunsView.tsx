@@ -7,7 +7,7 @@ import { useKeys, useMedia } from "./keys.js"
 import { ListSums } from "./ListSums.js"
 import { Button, Failure, Icon, Link, Main, Menu, Text, useStatus, Wait, Words } from "./parts.js"
 import { Ranges } from "./Ranges.js"
-import { compareRoute, filterOf, hrefOf, runRoute, type RunsRoute, runsRoute, sessionRoute } from "./route.js"
+import { compareRoute, filterOf, findRoute, hrefOf, runRoute, type RunsRoute, runsRoute, sessionRoute } from "./route.js"
 import { Cell, type Column, ColumnHead, ColumnMenu, narrowColumns, orderWords, useColumns, widthsOf } from "./RunColumns.js"
 import { copy, get, navigate, readErrorOf, retry, set, showRows, useApp } from "./store.js"
 
@@ -114,6 +114,7 @@ const OpenById = (): ReactNode => {
     <>
       <Menu name="Open">
         <Link className="button" to={compareRoute({})}>Compare runs…</Link>
+        <Link className="button" to={findRoute()}>Search all payloads…</Link>
         <Button onClick={() => setOpen("run")}>Open a run…</Button>
         <Button onClick={() => setOpen("session")}>Open a session…</Button>
       </Menu>
@@ -435,12 +436,16 @@ const portOf = (address: string): string => {
 
 const Blank = ({ route }: { readonly route: RunsRoute }): ReactNode => {
   const source = useApp(({ source }) => source)
+  const { text } = route.filter
   if (isFiltered(route)) {
     return (
       <section className="blank">
         <h2>No run matches</h2>
         <p className="muted">A run appears here as soon as it matches all filters.</p>
-        <div className="blank-actions"><Button kind="primary" onClick={() => clear(route)}>Clear filters</Button></div>
+        <div className="blank-actions">
+          <Button kind="primary" onClick={() => clear(route)}>Clear filters</Button>
+          {text !== undefined && <Link className="button button-plain" to={findRoute(text)}>Search all payloads</Link>}
+        </div>
       </section>
     )
   }

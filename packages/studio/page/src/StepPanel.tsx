@@ -226,7 +226,7 @@ export const StepPanel = ({ bar, detail, route }: {
       {step?.error !== undefined && step.detail === undefined
         ? <Failure title="The step could not be read" error={step.error} onRetry={() => setTries(tries + 1)} />
         : step?.detail === undefined
-        ? <Wait className="muted panel-wait" what="the step" />
+        ? <Wait kind="lines" what="the step" />
         : (
           <div className={`attempts${attempts.length > 1 ? " is-many" : ""}`} role="group" tabIndex={attempts.length > 1 ? 0 : undefined} aria-label="Attempts">
             {attempts.map((attempt) => (

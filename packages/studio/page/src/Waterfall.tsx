@@ -46,11 +46,42 @@ const summaryOf = ({ bar, failed, iterations }: TimelineRow, lastedMs: number, i
     isCritical ? "on the critical path" : undefined,
     `from ${millis(bar.startMs)}`,
     bar.waitingMs > 0 ? `waited ${millis(bar.waitingMs)}` : undefined,
+    bar.failure[0] === undefined || bar.error !== undefined && !bar.failure[0].includes(bar.error) ? bar.error : undefined,
     bar.model,
     bar.tokens === undefined ? undefined : plural(bar.tokens, "token"),
     costText(bar),
     bar.failure[0]
   ].filter((part) => part !== undefined).map(oneLine).join(", ").slice(0, 600)
+
+/** A part of the width beside a bar that is enough for its facts. */
+const enough = 0.3
+
+/** The facts of a step beside its bar: behind it, before it, or on it where both are too small. */
+const BarFacts = ({ bar: { costUsd, error, model, tokens, unknownCosts }, from, to }: {
+  readonly bar: Bar
+  /** The ends of the bar, as fractions of the width. */
+  readonly from: number
+  readonly to: number
+}): ReactNode => {
+  const amounts = [model, tokens === undefined ? undefined : plural(tokens, "token"), costText({ costUsd, unknownCosts })]
+    .filter((part) => part !== undefined).map(oneLine).join(", ")
+  if (amounts === "" && error === undefined) return null
+  const [before, after] = [Math.max(0, from), Math.max(0, 1 - to)]
+  const [place, style] = after >= before && after >= enough
+    ? ["after", { left: percentOf(to), maxWidth: percentOf(after) }]
+    : before >= enough
+    ? ["before", { right: percentOf(1 - from), maxWidth: percentOf(before) }]
+    : ["on", { left: percentOf(before) }]
+  return (
+    <span
+      className={`bar-facts is-${place}`}
+      style={style}
+      // the name of the row has them for screen readers
+      data-error={error === undefined ? undefined : oneLine(error)}
+      data-amounts={amounts}
+    />
+  )
+}
 
 const Row = memo(function Row({ height, isCritical, isSelected, isZoomed, nowMs, onSelect, onToggle, row, rows, scale, top, nth }: {
   readonly height: number
@@ -118,6 +149,7 @@ const Row = memo(function Row({ height, isCritical, isSelected, isZoomed, nowMs,
         >
           {waiting > 0 && <span className="bar-waiting" style={{ width: percentOf(waiting) }} />}
         </span>
+        <BarFacts bar={bar} from={from} to={scale.at(endMs)} />
       </span>
       <span className="step-time">{millis(lastedMs)}</span>
     </div>

@@ -53,7 +53,7 @@ export const Webhooks = ({ emulator }: { readonly emulator: EmulatorState }): Re
   useWhenChanged(emulator, often, reload)
   if (data === undefined) {
     return error === undefined
-      ? <Wait className="muted waterfall-blank" what="the webhooks" />
+      ? <Wait kind="lines" what="the webhooks" />
       : <Failure title="The webhooks could not be read" error={error} onRetry={reload} />
   }
   const { total, webhooks } = data

@@ -217,9 +217,21 @@ export const Link = ({ children, className, current, expanded, label, onKeyDown,
 /** The time after which a read that goes on says what it waits for, in milliseconds. */
 const slow = 2_000
 
-/** A read that goes on. */
-export const Wait = ({ className = "blank muted", what }: {
-  readonly className?: string
+/** The shapes of the text or of the rows that are being read. The name is for screen readers. */
+export const Skeleton = ({ children, kind = "rows", name }: {
+  readonly children?: ReactNode
+  readonly kind?: "rows" | "lines" | "line" | undefined
+  readonly name: string
+}): ReactNode => (
+  <div className={`skeleton skeleton-${kind}`} role="status">
+    <span className="offscreen">{name}</span>
+    {children}
+  </div>
+)
+
+/** A read that goes on. One that takes long says what it waits for. */
+export const Wait = ({ kind, what }: {
+  readonly kind?: "rows" | "lines" | "line" | undefined
   /** The subject of the read, such as `the run`. */
   readonly what: string
 }): ReactNode => {
@@ -230,16 +242,15 @@ export const Wait = ({ className = "blank muted", what }: {
     return () => window.clearTimeout(timer)
   }, [])
   return (
-    <p className={className} role="status">
-      Reading {what}…
+    <Skeleton kind={kind} name={`Reading ${what}…`}>
       {isSlow && (
-        <>
-          {" "}The studio has not answered yet
+        <p className="skeleton-note">
+          The studio has not answered yet
           {source === undefined ? "." : <>: it waits for <Text value={source.address} />.</>}
           {" "}The page waits for 15 seconds; a reload asks again.
-        </>
+        </p>
       )}
-    </p>
+    </Skeleton>
   )
 }
 

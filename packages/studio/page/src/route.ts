@@ -58,6 +58,12 @@ export interface SessionRoute {
   readonly isFolded: boolean
 }
 
+/** The search in the payloads of all runs. */
+export interface FindRoute {
+  readonly view: "find"
+  readonly text: string
+}
+
 export interface BatchesRoute {
   readonly view: "batches"
 }
@@ -188,6 +194,7 @@ export type EmulatorTab = (typeof emulatorTabs)[number]
 
 export type Route =
   | RunsRoute
+  | FindRoute
   | RunRoute
   | SessionRoute
   | BatchesRoute
@@ -208,6 +215,7 @@ export const areaOf = ({ view }: Route): Area => {
   switch (view) {
     case "runs":
     case "run":
+    case "find":
     case "session":
     case "compare":
     case "again":
@@ -300,6 +308,8 @@ export const parseRoute = ({ pathname, search }: { readonly pathname: string; re
         ...sessionRoute(rest.join("/")),
         isFolded: query.get("idle") === "folded"
       }
+    case "find":
+      return findRoute(query.get("text") ?? "")
     case "batches":
       return rest.length < 2 ? batchesRoute : {
         ...batchRoute({ ledger: rest.slice(0, -1).join("/"), batch: rest.at(-1)! }),
@@ -423,6 +433,9 @@ export const hrefOf = (route: Route): string => {
           path: route.isCritical ? "critical" : undefined
         })
         return pathOf("runs", ...route.flow.split("/"), route.id)
+      case "find":
+        add({ text: route.text })
+        return "/find"
       case "session":
         add({ idle: route.isFolded ? "folded" : undefined })
         return pathOf("sessions", route.id)
@@ -501,6 +514,8 @@ export const runRoute = ({ flow, id }: { readonly flow: string; readonly id: str
 })
 
 export const sessionRoute = (id: string): SessionRoute => ({ view: "session", id, isFolded: false })
+
+export const findRoute = (text = ""): FindRoute => ({ view: "find", text })
 
 export const batchesRoute: BatchesRoute = { view: "batches" }
 

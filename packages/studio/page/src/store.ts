@@ -435,6 +435,7 @@ const subjectOf = (route: Route): string => {
     case "session":
       return hrefOf(sessionRoute(route.id))
     case "emulator":
+    case "find":
       return route.view
     case "batch":
       return hrefOf(batchRoute(route))

@@ -22,6 +22,14 @@ export const evals = HttpApiBuilder.group(StudioApi, "evals", (handlers) =>
     .handle("cases", noLedgers)
     .handle("case", noLedgers))
 
+const noSearch = absent("This studio has no file for a search over all runs.")
+
+export const find = HttpApiBuilder.group(StudioApi, "find", (handlers) =>
+  handlers
+    .handle("state", noSearch)
+    .handle("find", noSearch)
+    .handle("begin", noSearch))
+
 const noEmulator = absent("This studio has no emulator. `noukai dev` starts one with a studio beside it.")
 
 export const emulator = HttpApiBuilder.group(StudioApi, "emulator", (handlers) =>

@@ -101,8 +101,13 @@ const unknown = plain(
   "This page needs the address that `noukai dev` or `noukai studio` printed when it started. Open that address."
 )
 
-/** The requests that change something: they switch the faults of an emulator, or begin a run. */
-const changes = new Set(["PUT /api/emulator/faults", "DELETE /api/emulator/faults", "POST /api/again"])
+/** The requests that change something: they switch the faults of an emulator, begin a run, or keep texts for the search. */
+const changes = new Set([
+  "PUT /api/emulator/faults",
+  "DELETE /api/emulator/faults",
+  "POST /api/again",
+  "POST /api/find"
+])
 
 /**
  * Answers requests that are refused, and trades tokens for cookies. The others go to `app`. A link of another site may open

@@ -28,7 +28,7 @@ const flatten = (value: unknown, digits: unknown, key: string, levels: number, l
   }
 }
 
-interface Place extends Omit<Hit, "excerpt"> {
+export interface Place extends Omit<Hit, "excerpt"> {
   readonly text: string
   readonly lower: string
 }
@@ -46,10 +46,16 @@ const excerptOf = ({ lower, text }: Place, at: number): string => {
   return `${from > line ? "…" : ""}${excerpt.replace(/\s+/g, " ").trim()}${until < end ? "…" : ""}`
 }
 
-/** Makes the search in a run. Its texts are prepared once. */
-export const searching = (mask: Mask, { bars }: TraceLayout.TraceLayout): (text: string) => Hits => {
+/** Returns the place with the text around its first match with a text in lower case. */
+export const hitOf = (place: Place, part: string): Hit => {
+  const { lower, text: _, ...known } = place
+  return { ...known, excerpt: excerptOf(place, Math.max(0, lower.indexOf(part))) }
+}
+
+/** Returns the texts of a run: the names of its steps, and its payloads. */
+export const placesOf = (mask: Mask, { bars }: TraceLayout.TraceLayout): ReadonlyArray<Place> => {
   const named = new Set<string>()
-  const places = bars.flatMap(({ step }): ReadonlyArray<Place> => {
+  return bars.flatMap(({ step }): ReadonlyArray<Place> => {
     const { attempt, loopIndex, stepId } = step
     const place = (where: Hit["where"], whole: string): Place => {
       const text = mask(whole)
@@ -78,18 +84,20 @@ export const searching = (mask: Mask, { bars }: TraceLayout.TraceLayout): (text:
       ...payload("error", "errorContext")
     ]
   })
+}
+
+/** Makes the search in a run. Its texts are prepared once. */
+export const searching = (mask: Mask, layout: TraceLayout.TraceLayout): (text: string) => Hits => {
+  const places = placesOf(mask, layout)
   return (text) => {
     const part = text.toLowerCase()
     if (part === "") return { hits: [], total: 0 }
     const hits: Array<Hit> = []
     let total = 0
     for (const place of places) {
-      const at = place.lower.indexOf(part)
-      if (at === -1) continue
+      if (!place.lower.includes(part)) continue
       total++
-      if (hits.length === mostHits) continue
-      const { lower: _, text: __, ...known } = place
-      hits.push({ ...known, excerpt: excerptOf(place, at) })
+      if (hits.length < mostHits) hits.push(hitOf(place, part))
     }
     return { hits, total }
   }

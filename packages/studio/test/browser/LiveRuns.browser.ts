@@ -85,7 +85,11 @@ it("a read without a byte ends after 15 seconds, and another try asks anew", asy
   // the clock of the page goes on by itself, and jumps
   await page.clock.install()
   await page.getByRole("link", { name: /run-completed, completed/ }).click()
-  await page.getByText("Reading the run…").waitFor()
+  // shapes, and no sentence but for screen readers
+  const reading = page.getByRole("status").filter({ hasText: "Reading the run…" })
+  await reading.waitFor()
+  assert.include(await reading.getAttribute("class"), "skeleton")
+  assert.isAtMost((await page.getByText("Reading the run…").boundingBox())!.width, 1)
   await page.clock.fastForward(2_000)
   await page.getByText("The studio has not answered yet").waitFor()
   await page.clock.fastForward(15_000)

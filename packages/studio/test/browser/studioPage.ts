@@ -40,6 +40,8 @@ export const startStudio = async (
     readonly source?: (scripted: StudioSource.Service) => StudioSource.Service
     readonly emulator?: StudioEmulator.Service
     readonly ledgers?: StudioLedgers.Service
+    /** The file of the search over all runs. */
+    readonly search?: string
     /** Starts the runs of the studio. Absent: it starts none. */
     readonly runner?: StudioRunner.Service
   } = {}
@@ -48,7 +50,11 @@ export const startStudio = async (
   const scripted = await Effect.runPromise(Scripted.make(options.facts))
   await Effect.runPromise(scripted.put(...options.runs ?? []))
   const { port, url } = await Effect.runPromise(
-    Studio.serve({ port: options.port, secret: Redacted.make(options.secret ?? "a secret of the tests") }).pipe(
+    Studio.serve({
+      port: options.port,
+      secret: Redacted.make(options.secret ?? "a secret of the tests"),
+      search: options.search
+    }).pipe(
       Effect.provide(Layer.mergeAll(
         Layer.succeed(StudioSource, options.source?.(scripted.source) ?? scripted.source),
         options.emulator === undefined ? Layer.empty : Layer.succeed(StudioEmulator, options.emulator),

@@ -16,11 +16,12 @@ import { Terminal } from "../../terminal/Terminal.js"
 import { type InputOf, leaf } from "../leaf.js"
 import { ledgerFlags } from "./flags.js"
 import { ledgers } from "./ledgers.js"
-import { serving } from "./serving.js"
+import { forgotten, serving } from "./serving.js"
 
 const config = {
   studioPort: whole("studio-port", "Serve the page on this port; 0 picks a free one (8081)."),
   host: optional("host", "Listen on this address (127.0.0.1)."),
+  forget: flag("forget", "Delete the texts that the search over all runs keeps."),
   readOnly: flag("read-only", "Let the page start no runs."),
   ...ledgerFlags,
   ...connection
@@ -56,6 +57,10 @@ const starting = Layer.effect(
 
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
+  if (input.forget) {
+    const isDone = yield* Effect.mapError(forgotten, (error) => new CommandError({ ...error, code: exitCodes.refused }))
+    return yield* terminal.write(isDone ? "Deleted.\n" : "There was nothing to delete.\n")
+  }
   const port = yield* Values.port("--studio-port", input.studioPort, standardPort)
   const layer = Layer.merge(
     Layer.provideMerge(input.readOnly ? source : Layer.merge(source, starting), services(input)),
