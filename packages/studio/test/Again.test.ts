@@ -290,6 +290,11 @@ describe("a run that the studio begins", () => {
       assert.deepStrictEqual(detail.bars.map(({ stepId }: { readonly stepId: string }) => stepId), ["third"])
       const last = yield* page.json(`/api/step?flow=${order}&id=${run!}&step=third`)
       assert.strictEqual(last.attempts[0].output.json, JSON.stringify({ output: "edited" }))
+      // a form of the new run does not look as if it had begun at the first step
+      const { notes } = yield* formOf(page, order, run)
+      assert.deepStrictEqual(notes, [
+        "The run began at the step `third`, with outputs of another run. Choose where the new one begins."
+      ])
     }))
 
   it.scopedLive("does not begin at a later step without the outputs before it, nor of a draft", () =>

@@ -163,6 +163,14 @@ const costsOf = (
   })
 }
 
+/** Says that a run began at a later step: a new run of the form begins at the first one. */
+const laterStartOf = (stored: StoredRun | undefined, facts: FlowFacts | undefined): ReadonlyArray<string> => {
+  const first = stored?.trace.steps.find(({ loopIndex }) => loopIndex === undefined)
+  return first === undefined || (facts?.steps.indexOf(first.stepId) ?? 0) <= 0
+    ? []
+    : [`The run began at the step \`${first.stepId}\`, with outputs of another run. Choose where the new one begins.`]
+}
+
 /** Makes the form of a flow and a run of it; without one, of the newest run whose input is stored. */
 export const formOf = (
   source: Source,
@@ -203,6 +211,7 @@ export const formOf = (
       costs,
       notes: [
         ...notes,
+        ...laterStartOf(stored, facts),
         ...maskedValue(mask, known) === known
           ? []
           : ["The input has a key, which is masked here. Write it again before you run the flow."]
