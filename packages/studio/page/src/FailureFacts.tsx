@@ -2,7 +2,7 @@
 import { type ReactNode, useState } from "react"
 import type { FailureHistory, Run } from "./api.js"
 import { count, instant, moment, oneLine, plural, shortId } from "./format.js"
-import { Button, Link, Text, Words } from "./parts.js"
+import { Button, Link, Text, Wait, Words } from "./parts.js"
 import { useRead } from "./reads.js"
 import { compareRoute, runRoute } from "./route.js"
 import { useApp } from "./store.js"
@@ -83,7 +83,7 @@ export const FailureFacts = ({ run }: { readonly run: Run }): ReactNode => {
           </p>
         )
         : data === undefined
-        ? <p className="muted" role="status">Looking for the last good run…</p>
+        ? <Wait kind="line" what="the last good run" />
         : (
           <>
             <Good history={data} run={run} />
