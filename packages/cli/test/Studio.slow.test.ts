@@ -465,6 +465,31 @@ describe("noukai studio", () => {
       assert.strictEqual((yield* Server.runs).length, 2)
     }).pipe(Effect.provide(server())))
 
+  it.scopedLive("keeps texts for the search once the page asks, and --forget deletes them", () =>
+    Effect.gen(function*() {
+      const folders = yield* machine
+      const env = { ...folders, ...yield* Server.environment, NOUKAI_API_KEY: key }
+      yield* spawned(["run", "noukai/samples/hello-world", `Hi ${key}`, "--snapshots"], { env })
+      const { page } = yield* opened(["studio", "--studio-port", "0"], { env })
+      assert.isFalse((yield* page.json("/api/find/state")).isOn)
+      yield* page.change("POST", "/api/find")
+      const { runs } = yield* until(page.json("/api/find?text=HELLO"), ({ runs }) => runs.length === 1)
+      assert.strictEqual(runs[0].run.flow, "noukai/samples/hello-world")
+      const state = join(folders.XDG_STATE_HOME, "noukai")
+      const file = join(state, "studio-search")
+      const bytes = yield* Effect.promise(() => Fs.readFile(file, "latin1"))
+      assert.notInclude(bytes, key)
+      assert.strictEqual((yield* Effect.promise(() => Fs.stat(file))).mode & 0o777, 0o600)
+      const forget = spawned(["studio", "--forget"], { env })
+      const answers = [yield* forget, yield* forget].map(({ code, stdout }) => [code, stdout])
+      assert.deepStrictEqual(answers, [[0, "Deleted.\n"], [0, "Nothing was kept.\n"]])
+      assert.deepStrictEqual(
+        (yield* Effect.promise(() => Fs.readdir(state))).filter((name) => name.includes("search")),
+        []
+      )
+      assert.isFalse((yield* page.json("/api/find/state")).isOn)
+    }).pipe(Effect.provide(server())))
+
   it.scopedLive("ends at once while the server keeps it waiting", () =>
     Effect.gen(function*() {
       const env = { ...yield* machine, ...yield* Server.environment, NOUKAI_API_KEY: key }

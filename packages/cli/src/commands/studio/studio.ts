@@ -1,6 +1,7 @@
 /** `noukai studio`. */
 import { NoukaiConfig } from "@effect-noukai/sdk/NoukaiConfig"
 import * as HostedSource from "@effect-noukai/studio/HostedSource"
+import type { StudioError } from "@effect-noukai/studio/Studio"
 import * as StudioRunner from "@effect-noukai/studio/StudioRunner"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -55,12 +56,16 @@ const starting = Layer.effect(
   }))
 )
 
+const refused = ({ message, reason }: StudioError): CommandError =>
+  new CommandError({
+    code: exitCodes.refused,
+    message,
+    ...reason === "PortInUse" ? { advice: ["use another --studio-port; 0 picks a free one"] } : {}
+  })
+
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
-  if (input.forget) {
-    const isDone = yield* Effect.mapError(forgotten, (error) => new CommandError({ ...error, code: exitCodes.refused }))
-    return yield* terminal.write(isDone ? "Deleted.\n" : "There was nothing to delete.\n")
-  }
+  if (input.forget) return yield* terminal.write(yield* Effect.mapError(forgotten(), refused))
   const port = yield* Values.port("--studio-port", input.studioPort, standardPort)
   const layer = Layer.merge(
     Layer.provideMerge(input.readOnly ? source : Layer.merge(source, starting), services(input)),
@@ -73,13 +78,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
       host: Option.getOrUndefined(input.host),
       hidden: [apiKey],
       orNext: Option.isNone(input.studioPort)
-    }).pipe(Effect.mapError(({ message, reason }) =>
-      new CommandError({
-        code: exitCodes.refused,
-        message,
-        ...reason === "PortInUse" ? { advice: ["use another --studio-port; 0 picks a free one"] } : {}
-      })
-    ))
+    }).pipe(Effect.mapError(refused))
     if (isOpen) {
       yield* terminal.note(
         `The studio listens on ${address}, where other machines can connect, without encryption. ` +
