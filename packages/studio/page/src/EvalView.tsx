@@ -484,7 +484,7 @@ const EvalView = ({ route }: { readonly route: EvalRoute }): ReactNode => {
   const { notes, report, summary } = data
   const names = sides(summary)
   return (
-    <Main className="ledger">
+    <Main className="ledger eval">
       <div className="run-head">
         <div className="run-title">
           <nav aria-label="Breadcrumb" className="crumb"><Link to={evalsRoute}><Icon name="left" /> Evals</Link></nav>
@@ -501,8 +501,7 @@ const EvalView = ({ route }: { readonly route: EvalRoute }): ReactNode => {
         </p>
         {report !== undefined && <p className="sentence"><Text value={ending(report)} /></p>}
         {report !== undefined && <Reasons report={report} />}
-        <Facts report={report} summary={summary} />
-        {report !== undefined && <Breakdown label={oneLine(`Cases by verdict${route.filter.check === undefined ? "" : ` of ${route.filter.check}`}`)} parts={verdictParts(data, route)} />}
+        {report === undefined && <Facts report={report} summary={summary} />}
         <Stale error={error} onRetry={reload} />
         <Notes notes={notes} />
       </div>
@@ -516,7 +515,13 @@ const EvalView = ({ route }: { readonly route: EvalRoute }): ReactNode => {
         )
         : (
           <>
-            <Checks report={report} route={route} />
+            <div className="eval-numbers">
+              <div className="eval-facts">
+                <Facts report={report} summary={summary} />
+                <Breakdown label={oneLine(`Cases by verdict${route.filter.check === undefined ? "" : ` of ${route.filter.check}`}`)} parts={verdictParts(data, route)} />
+              </div>
+              <Checks report={report} route={route} />
+            </div>
             <Cases report={report} route={route} />
           </>
         )}

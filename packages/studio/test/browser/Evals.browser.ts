@@ -2,7 +2,17 @@
 import type { Browser, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, expect, it } from "vitest"
 import * as Ledgers from "../support/ledgers.js"
-import { clickAtEdge, disposable, launch, openPage, type RunningStudio, startStudio, viewOf } from "./studioPage.js"
+import { tooWide } from "./pictures.js"
+import {
+  clickAtEdge,
+  disposable,
+  launch,
+  openPage,
+  type RunningStudio,
+  startStudio,
+  viewOf,
+  violations
+} from "./studioPage.js"
 
 let browser: Browser
 
@@ -25,6 +35,18 @@ const one = (page: Page, no: number) =>
   page.getByRole("link", { name: new RegExp(`^Case case-${String(no).padStart(3, "0")},`) })
 
 const keys = (page: Page) => page.locator(".lrows-cases .row-link").allInnerTexts()
+
+it("the first case is near the top, beside the numbers", async () => {
+  await using studio = await start()
+  await using opened = await openPage(browser, studio, grades, { viewport: { width: 1_440, height: 900 } })
+  const { page } = opened
+  const first = page.locator(".lrows-cases [data-row]").first()
+  await first.waitFor()
+  assert.isAtMost((await first.boundingBox())!.y, 300)
+  assert.isTrue(await page.getByRole("region", { name: "Checks" }).isVisible())
+  assert.deepStrictEqual(await tooWide(page), [])
+  assert.deepStrictEqual(await violations(page), [])
+})
 
 it("the list leads to a run, whose numbers are those of its reports", async () => {
   await using studio = await start()
