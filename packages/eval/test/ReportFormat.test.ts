@@ -1,10 +1,11 @@
 /** Reports of eval runs, of made-up verdicts: the words of a terminal, HTML, XML of JUnit, Markdown and JSON lines. */
+import * as BatchSource from "@effect-noukai/batch/BatchSource"
 import { Check, ReportFormat } from "@effect-noukai/eval"
 import { CaseVerdict, type EvalReport, type Verdict } from "@effect-noukai/eval/EvalReport"
 import { parseJson, withDigits } from "@effect-noukai/sdk/kit/plainJson"
 import { withoutCommands } from "@effect-noukai/sdk/SafeText"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck as fc, Schema, Stream } from "effect"
+import { Chunk, Effect, FastCheck as fc, Schema, Stream } from "effect"
 import { readFile } from "node:fs/promises"
 import { validateXML } from "xmllint-wasm"
 
@@ -398,6 +399,56 @@ describe("ReportFormat.jsonLines", () => {
     const one = { ...caseOf(1, "pass"), candidate: [{ ...candidate!, result: { count: 12n } }] }
     assert.include(await written(ReportFormat.jsonLines, report, [one]), "\"result\":{\"count\":\"12\"}")
     assert.include(await written(ReportFormat.html, report, [one]), "12")
+  })
+})
+
+describe("ReportFormat.csv", () => {
+  /** The rows as a reader of CSV gives them. */
+  const readOf = (text: string) =>
+    Effect.runPromise(
+      BatchSource.fromCsvBytes(Stream.make(new TextEncoder().encode(text)), "report").rows.pipe(
+        Stream.runCollect,
+        Effect.map((rows) => Chunk.toReadonlyArray(rows).map((row) => "value" in row ? row.value : row))
+      )
+    )
+
+  it("has a row for each case, with the checks and both sides", async () => {
+    const rows = await readOf(await written(ReportFormat.csv))
+    assert.strictEqual(rows.length, cases.length)
+    const said = (version: string) => JSON.stringify({ said: `the ${version} says ${hostile}` })
+    assert.deepStrictEqual(rows[2], {
+      no: "3",
+      case: "case 3",
+      at: "cases.jsonl:3",
+      verdict: "regressed",
+      score: "regressed",
+      "score: reasons": "not equal\n$.score: expected 8, got 7",
+      polite: "pass",
+      "polite: reasons": "equal",
+      candidate: said("draft"),
+      "candidate runs": "draft-3",
+      baseline: said("production"),
+      "baseline runs": "production-3"
+    })
+  })
+
+  it("has no formulas, no keys, all trials and all digits", async () => {
+    const one = caseOf(1, "pass")
+    const [trial] = one.candidate
+    const key = "nk_live_0123456789abcdefghijklmnop"
+    const [row] = await readOf(
+      await written(ReportFormat.csv, alone, [{
+        ...one,
+        key: "=1+1",
+        candidate: [
+          { ...trial!, result: "@sum" },
+          { ...trial!, trial: 2, result: { id: 12345678901234567890n, key } },
+          { ...trial!, trial: 3, state: "failed", error: { kind: "X", message: "lost" } }
+        ]
+      }])
+    )
+    assert.deepInclude(row, { case: "'=1+1", "candidate runs": "draft-1 draft-1 draft-1" })
+    assert.deepInclude(row, { candidate: `["@sum",{"id":"12345678901234567890","key":"[redacted]"},"lost"]` })
   })
 })
 

@@ -28,6 +28,7 @@ export type ComparedFlags = InputOf<typeof compared>
 
 /** Where the report goes. */
 export const outputs = {
+  csv: optional("csv", "Write the verdicts of all cases to this file as CSV."),
   html: optional("html", "Write the report to this file as HTML."),
   junit: optional("junit", "Write the report to this file as XML of JUnit."),
   summary: optional("summary", "Append the report to this file as Markdown."),

@@ -58,6 +58,7 @@ const kept = [
   "budget",
   "maxCostPerRow",
   "allowErrors",
+  "csv",
   "html",
   "junit",
   "summary"

@@ -23,6 +23,7 @@ const cannotWrite = (path: string) => (error: PlatformError) =>
 /** The files of a command, with their formats. A summary is appended to its file. */
 const filesOf = (input: OutputFlags) =>
   ([
+    ["csv", ReportFormat.csv],
     ["html", ReportFormat.html],
     ["junit", ReportFormat.junit],
     ["summary", ReportFormat.markdown]
