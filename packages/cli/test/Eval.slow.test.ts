@@ -261,7 +261,14 @@ describe("noukai eval run", () => {
     Effect.gen(function*() {
       const cwd = yield* folder
       const path = join(cwd, "late")
-      const input = { html: Option.some(path), junit: Option.none(), summary: Option.none(), json: true, jsonl: false }
+      const input = {
+        html: Option.some(path),
+        csv: Option.none(),
+        junit: Option.none(),
+        summary: Option.none(),
+        json: true,
+        jsonl: false
+      }
       const appears = Stream.drain(Stream.fromEffect(Effect.promise(() => mkdir(path))))
       const failed = yield* Effect.flip(
         told({ ...input, allowErrors: Option.none() }, empty, appears).pipe(
@@ -297,7 +304,7 @@ describe("noukai eval run", () => {
       }
       const none = Option.none()
       yield* told(
-        { html: none, junit: none, summary: none, allowErrors: none, json: true, jsonl: false },
+        { csv: none, html: none, junit: none, summary: none, allowErrors: none, json: true, jsonl: false },
         report,
         Stream.empty
       ).pipe(
@@ -383,6 +390,7 @@ describe("noukai eval run", () => {
       budget: none,
       maxCostPerRow: none,
       allowErrors: none,
+      csv: none,
       html: none,
       junit: none,
       summary: none,

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import * as Struct from "effect/Struct"
 import { dirname, resolve } from "node:path"
 import { CommandError, type UsageError, wrong } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
@@ -20,14 +21,11 @@ import type { OutputFlags } from "./flags.js"
 const cannotWrite = (path: string) => (error: PlatformError) =>
   new CommandError({ code: codes.environment, message: `cannot write ${path}: ${error.description ?? error.message}` })
 
+const { csv, html, junit, markdown: summary } = ReportFormat
+
 /** The files of a command, with their formats. A summary is appended to its file. */
 const filesOf = (input: OutputFlags) =>
-  ([
-    ["csv", ReportFormat.csv],
-    ["html", ReportFormat.html],
-    ["junit", ReportFormat.junit],
-    ["summary", ReportFormat.markdown]
-  ] as const).flatMap(([name, format]) =>
+  Struct.entries({ csv, html, junit, summary }).flatMap(([name, format]) =>
     Option.toArray(input[name]).map((path) => ({ name, path, format, isAppended: name === "summary" }))
   )
 
