@@ -52,13 +52,13 @@ describe("a replay", () => {
       Effect.gen(function*() {
         const outer = yield* Effect.context<Services>()
         const { sessionId } = yield* TraceScope.capture(asked)
-        const before = emulator().ledger().runsStarted
         const property = fc.asyncProperty(chain, fc.boolean(), fc.boolean(), async (chain, isStream, asStream) => {
           const call: Program = isStream ? streamed : asked
           const body = chain.reduceRight<Program>((self, name) => wrappings[name]!(self, outer), call)
           const replayed = asStream
             ? Stream.runDrain(TraceScope.replayStream(sessionId!)(Stream.fromEffect(body)))
             : TraceScope.replay(sessionId!)(body)
+          const before = emulator().ledger().runsStarted
           await Effect.runPromiseExit(Effect.provide(replayed, outer))
           assert.strictEqual(emulator().ledger().runsStarted, before, chain.join(" > "))
         })

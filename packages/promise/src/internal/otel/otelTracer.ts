@@ -3,7 +3,6 @@ import { isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import { attributeKeys, spanNames } from "@effect-noukai/sdk/Telemetry"
 import type * as Otel from "@opentelemetry/api"
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -14,6 +13,7 @@ import { promiseError } from "../errors/promiseError.js"
 import { Thrown } from "../errors/thrown.js"
 import { isFailedRun } from "../execute/executeResult.js"
 import { refusal } from "../options/reading.js"
+import { type Opening, OuterSpan } from "./outerSpan.js"
 
 type Api = typeof Otel
 
@@ -42,43 +42,23 @@ const typeOf = (exception: Otel.Exception): string =>
     : "_OTHER"
 
 /** A span of Effect that writes one of OpenTelemetry. */
-class OtelSpan implements Tracer.Span {
-  readonly _tag = "Span"
-  readonly spanId: string
-  readonly traceId: string
-  readonly sampled: boolean
-  readonly attributes = new Map<string, unknown>()
-  readonly links = []
-  status: Tracer.SpanStatus
-
-  constructor(
-    readonly span: Otel.Span,
-    readonly name: string,
-    readonly parent: Option.Option<Tracer.AnySpan>,
-    readonly context: Context.Context<never>,
-    startTime: bigint,
-    readonly kind: Tracer.SpanKind
-  ) {
+class OtelSpan extends OuterSpan {
+  constructor(readonly span: Otel.Span, opening: Opening) {
     const { spanId, traceFlags, traceId } = span.spanContext()
-    this.spanId = spanId
-    this.traceId = traceId
-    this.sampled = (traceFlags & 1) === 1
-    this.status = { _tag: "Started", startTime }
+    super(spanId, traceId, (traceFlags & 1) === 1, opening)
   }
 
-  attribute(key: string, value: unknown): void {
-    this.attributes.set(key, value)
+  override attribute(key: string, value: unknown): void {
+    super.attribute(key, value)
     this.span.setAttribute(key, attributeOf(value))
   }
 
-  event(name: string, startTime: bigint): void {
+  override event(name: string, startTime: bigint): void {
     this.span.addEvent(name, hrTime(startTime))
   }
 
-  addLinks(): void {}
-
-  end(endTime: bigint, exit: Exit.Exit<unknown, unknown>): void {
-    this.status = { _tag: "Ended", startTime: this.status.startTime, endTime, exit }
+  override end(endTime: bigint, exit: Exit.Exit<unknown, unknown>): void {
+    super.end(endTime, exit)
     if (Exit.isFailure(exit)) {
       const error = Cause.squash(exit.cause)
       // a failed run is a result of `execute`, whose promise resolves
@@ -100,7 +80,7 @@ const makeTracer = (api: Api, tracer: Otel.Tracer): Tracer.Tracer => {
     span: (name, parent, context, _links, startTime, kind) => {
       const options = { kind: kinds[kind], startTime: hrTime(startTime) }
       const span = tracer.startSpan(name, options, within(Option.getOrUndefined(parent)) ?? api.context.active())
-      return new OtelSpan(span, name, parent, context, startTime, kind)
+      return new OtelSpan(span, [name, parent, context, startTime, kind])
     },
     // spans that tool handlers open are below those of the client
     context: (execution, fiber) => {
