@@ -43,7 +43,13 @@ const environmentOf = ({ binary, version }) => ({
 const test = (node) => {
   const env = environmentOf(node)
   if (peers === undefined) return suite(`node-${node.version}`, { env, reports, vitest })
-  const args = ["scripts/test-peers.mjs", peers, ...reports === undefined ? [] : ["--reports", reports], "--", ...vitest]
+  const args = [
+    "scripts/test-peers.mjs",
+    peers,
+    ...reports === undefined ? [] : ["--reports", reports],
+    "--",
+    ...vitest
+  ]
   return succeeds("node", args, { env })
 }
 
