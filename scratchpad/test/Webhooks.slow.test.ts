@@ -83,7 +83,7 @@ it("the program with Effect polls its job once", async () => {
   const response = await fetch(`http://127.0.0.1:${port}/`)
   assert.deepStrictEqual(await response.json(), { text: "About your order: The cat sat." })
   assert.strictEqual(world.polls(), 1)
-  await vi.waitUntil(() => lines.some((line) => line.includes("flow.completed")))
+  await vi.waitUntil(() => lines.some((line) => line.includes("flow.completed")), 30_000)
   assert.notInclude(lines.join("\n"), secret)
 })
 

@@ -146,8 +146,8 @@ describe.each(versions)("the wire of $name", ({ ai }) => {
       }
     })
     await chat.sendMessage({ text: "Hi" })
-    await vi.waitFor(() => assert.strictEqual(textOf(chat.messages[1]!), "18 °C in Lisbon, {\"yes\":true}"))
-    await vi.waitFor(() => assert.strictEqual(chat.status, "ready"))
+    await vi.waitFor(() => assert.strictEqual(textOf(chat.messages[1]!), "18 °C in Lisbon, {\"yes\":true}"), 30_000)
+    await vi.waitFor(() => assert.strictEqual(chat.status, "ready"), 30_000)
     assert.deepStrictEqual(asked, [{ text: "Sure?" }])
     assert.deepStrictEqual(requests, ["POST", "POST"])
     assert.strictEqual(chat.messages.length, 2)
@@ -163,13 +163,13 @@ describe.each(versions)("the wire of $name", ({ ai }) => {
     pages.gate.shut()
     const first = chatOf(ai, one, id)
     const sending = first.chat.sendMessage({ text: "Hi" })
-    await vi.waitFor(() => assert.include(JSON.stringify(first.chat.messages), "\"second\""))
+    await vi.waitFor(() => assert.include(JSON.stringify(first.chat.messages), "\"second\""), 30_000)
     await first.chat.stop()
     await sending
     const second = chatOf(ai, two, id)
     second.state.messages = [first.chat.messages[0]!]
     const resumed = second.chat.resumeStream()
-    await vi.waitFor(() => assert.include(JSON.stringify(second.chat.messages), "\"second\""))
+    await vi.waitFor(() => assert.include(JSON.stringify(second.chat.messages), "\"second\""), 30_000)
     pages.gate.open()
     await resumed
     assert.strictEqual(textOf(second.chat.messages[1]!), "Hi two!")

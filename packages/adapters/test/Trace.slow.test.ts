@@ -221,7 +221,7 @@ for (const [at, framework] of frameworks.entries()) {
         const [run] = world.emulator.ledger().runs
         assert.isDefined(run?.sessionId)
         return run!.sessionId!
-      })
+      }, 30_000)
       for (const when of ["while it runs", "after its caller has left"]) {
         const response = await replay("/never", session)
         assert.strictEqual(sessionOf(response), session, when)

@@ -88,7 +88,7 @@ const platform = async (options: WebhookOptions): Promise<App> => {
       Effect.provide(NodeHttpServer.layer(() => server, { host: "127.0.0.1", port: 0 }))
     )
   )
-  await vi.waitUntil(() => server.listening)
+  await vi.waitUntil(() => server.listening, 30_000)
   const { port } = server.address() as { readonly port: number }
   return { url: `http://127.0.0.1:${port}`, close: () => Effect.runPromise(Fiber.interrupt(fiber)).then(() => {}) }
 }

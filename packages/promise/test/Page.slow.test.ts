@@ -25,7 +25,7 @@ const part = (body: { messages: ReadonlyArray<{ parts: ReadonlyArray<unknown> }>
 
 /** Waits for a state. */
 const until = (flow: PageFlow, is: (state: ReturnType<PageFlow["state"]>) => boolean) =>
-  vi.waitFor(() => assert.isTrue(is(flow.state()), JSON.stringify(flow.state())))
+  vi.waitFor(() => assert.isTrue(is(flow.state()), JSON.stringify(flow.state())), 30_000)
 
 describe("frames", () => {
   it("are the same for any split of their bytes, with any ends of lines", () => {
@@ -374,7 +374,7 @@ describe("a page that comes and goes", () => {
       const server = pageServer(response, streamOf(...textRun("Hello")))
       const flow = createFlow({ url, id: "a", fetch: server.fetch })
       flow.subscribe(() => {})
-      await vi.waitFor(() => assert.lengthOf(server.requests, 1))
+      await vi.waitFor(() => assert.lengthOf(server.requests, 1), 30_000)
       assert.strictEqual(flow.state().status, "idle")
       assert.strictEqual((await flow.run("hi")).status, "completed")
     }

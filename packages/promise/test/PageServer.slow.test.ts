@@ -134,7 +134,7 @@ describe("a flow in a page, over sockets", () => {
     const { page } = await start("acme/support/write", {
       before: (request, response, next) => {
         if (request.method === "GET" && emulator.ledger().runs[0]?.status === "running") {
-          void vi.waitUntil(() => emulator.ledger().runs[0]!.status === "completed").then(() => next())
+          void vi.waitUntil(() => emulator.ledger().runs[0]!.status === "completed", 30_000).then(() => next())
         } else {cutting(...request.method === "POST" && emulator.ledger().runsStarted === 0 ? [4] : [])(
             request,
             response,
@@ -159,7 +159,7 @@ describe("a flow in a page, over sockets", () => {
 
     const later = made()
     later.subscribe(() => {})
-    await vi.waitUntil(() => later.state().status === "waiting")
+    await vi.waitUntil(() => later.state().status === "waiting", 30_000)
     const second = await later.answer(later.state().calls[0]!.id, true)
     assert.deepStrictEqual(second.calls.map(({ input }) => input), [{ question: "Sure?" }])
     const done = await later.answer(second.calls[0]!.id, false)
@@ -176,13 +176,13 @@ describe("a flow in a page, over sockets", () => {
   it("is cancelled in its process, whoever looks", async () => {
     const { made, page } = await start("acme/support/write", { server: { onDisconnect: "continue" } })
     const run = page.run("Ann")
-    await vi.waitUntil(() => page.state().text === "Dear")
+    await vi.waitUntil(() => page.state().text === "Dear", 30_000)
     const other = made()
     other.subscribe(() => {})
-    await vi.waitUntil(() => other.state().text.startsWith("Dear"))
+    await vi.waitUntil(() => other.state().text.startsWith("Dear"), 30_000)
     assert.isTrue(await page.cancel())
     assert.strictEqual((await run).status, "cancelled")
-    await vi.waitUntil(() => emulator.ledger().steps.at(-1)!.outcome === "interrupted")
+    await vi.waitUntil(() => emulator.ledger().steps.at(-1)!.outcome === "interrupted", 30_000)
     assert.strictEqual(emulator.ledger().billedUsd, "0.01")
   })
 

@@ -60,7 +60,7 @@ for (const [major, react, reactDom] of [["18", "react18", "react-dom18"], ["19",
       complaints,
       state,
       click: (id: string) => document.getElementById(id)!.click(),
-      until: (expected: object) => vi.waitFor(() => assert.deepInclude(state(), expected))
+      until: (expected: object) => vi.waitFor(() => assert.deepInclude(state(), expected), 30_000)
     }
   }
 
@@ -70,7 +70,7 @@ for (const [major, react, reactDom] of [["18", "react18", "react-dom18"], ["19",
       const stream = streaming()
       const server = pageServer(noContent(), stream.response)
       const page = await openPage(server)
-      await vi.waitFor(() => assert.lengthOf(server.requests, 1))
+      await vi.waitFor(() => assert.lengthOf(server.requests, 1), 30_000)
       page.click("run")
       page.click("run")
       await page.until({ status: "running" })
@@ -107,8 +107,13 @@ for (const [major, react, reactDom] of [["18", "react18", "react-dom18"], ["19",
       await page.until({ status: "running", text: "Hello" })
       page.click("other")
       await page.until({ status: "idle", text: "" })
-      await vi.waitFor(() =>
-        assert.deepStrictEqual(server.requests.map(({ url }) => url), ["/api/triage/a/stream", "/api/triage/b/stream"])
+      await vi.waitFor(
+        () =>
+          assert.deepStrictEqual(server.requests.map(({ url }) => url), [
+            "/api/triage/a/stream",
+            "/api/triage/b/stream"
+          ]),
+        30_000
       )
       assert.isTrue(server.requests[0]!.signal!.aborted)
       assert.isFalse(server.requests[1]!.signal!.aborted)
@@ -126,7 +131,7 @@ for (const [major, react, reactDom] of [["18", "react18", "react-dom18"], ["19",
       await page.until({ status: "running" })
       const renders = page.renders()
       page.unmount()
-      await vi.waitFor(() => assert.isTrue(server.requests[2]!.signal!.aborted))
+      await vi.waitFor(() => assert.isTrue(server.requests[2]!.signal!.aborted), 30_000)
       assert.deepStrictEqual(server.requests.map(({ method }) => method), ["GET", "DELETE", "POST"])
       assert.strictEqual(page.renders(), renders)
       assert.deepStrictEqual(page.complaints, [])
