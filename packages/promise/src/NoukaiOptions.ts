@@ -6,6 +6,17 @@
 import type { LogEvent } from "./LogEvent.js"
 
 /**
+ * The end of calls by their caller: an `AbortSignal`, or an object with these members, which is cheaper.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CallSignal extends Pick<AbortSignal, "aborted" | "reason"> {
+  addEventListener(type: "abort", listener: () => void): void
+  removeEventListener(type: "abort", listener: () => void): void
+}
+
+/**
  * The server of a client: the hosted service, or a server on this machine.
  *
  * @since 0.1.0

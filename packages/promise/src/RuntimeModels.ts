@@ -5,9 +5,8 @@
  */
 import type { Budget } from "./Budget.js"
 import type { EventsOnceOptions, EventsOptions, ExecuteAsyncOptions, ExecuteOptions } from "./FlowOptions.js"
-import type { CallSignal } from "./internal/client/signals.js"
 import type { FlowIdentifier } from "./Noukai.js"
-import type { ClientOptions } from "./NoukaiOptions.js"
+import type { CallSignal, ClientOptions } from "./NoukaiOptions.js"
 import type { FlowCursor, PausedState } from "./StoredRun.js"
 import type { RecordMode, ReplayOptions } from "./testing.js"
 import type { RunCost, RunSummary, StepAttempts, StepTrace, Trace } from "./Trace.js"

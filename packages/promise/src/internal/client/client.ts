@@ -3,13 +3,14 @@ import type * as Budget from "@effect-noukai/sdk/Budget"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
 import type * as Tracer from "effect/Tracer"
+import type { CallSignal } from "../../NoukaiOptions.js"
 import type { NoukaiTransport } from "../../NoukaiTransport.js"
 import { refusal } from "../options/reading.js"
 import { inBudgetsOfNow } from "../scope/budgets.js"
 import { guardLiveRuns } from "../scope/guardLiveRuns.js"
 import { AbortReason } from "../tools/abortReason.js"
 import type { Lifetime, Services } from "./lifetime.js"
-import { type CallSignal, signalsOf } from "./signals.js"
+import { signalsOf } from "./signals.js"
 
 export interface Defaults {
   readonly org: string | undefined

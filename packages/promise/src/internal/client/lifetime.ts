@@ -12,8 +12,9 @@ import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import type * as ManagedRuntime from "effect/ManagedRuntime"
 import { APIConnectionError } from "../../NoukaiError.js"
+import type { CallSignal } from "../../NoukaiOptions.js"
 import { promiseError } from "../errors/promiseError.js"
-import { type CallSignal, onAbort } from "./signals.js"
+import { onAbort } from "./signals.js"
 
 export type Services = FlowService | JobService | RunService | NoukaiHttp
 

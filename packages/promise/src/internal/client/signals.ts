@@ -1,13 +1,4 @@
-/**
- * The end of calls by their caller: an `AbortSignal`, or an object with these members, which is cheaper.
- *
- * @since 0.1.0
- * @category models
- */
-export interface CallSignal extends Pick<AbortSignal, "aborted" | "reason"> {
-  addEventListener(type: "abort", listener: () => void): void
-  removeEventListener(type: "abort", listener: () => void): void
-}
+import type { CallSignal } from "../../NoukaiOptions.js"
 
 /** Returns the signals that end a call. */
 export const signalsOf = (

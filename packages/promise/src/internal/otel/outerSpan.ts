@@ -20,8 +20,8 @@ export class OuterSpan implements Tracer.Span {
   readonly parent: Option.Option<Tracer.AnySpan>
   readonly context: Context.Context<never>
   readonly kind: Tracer.SpanKind
-  readonly attributes = new Map<string, unknown>()
-  readonly links = []
+  readonly attributes: Map<string, unknown> = new Map()
+  readonly links: ReadonlyArray<Tracer.SpanLink> = []
   status: Tracer.SpanStatus
 
   constructor(
