@@ -12,6 +12,7 @@ list.put({ id: "run-1", flow: "acme/spelling/grade-3", status: "completed", star
 const source = Layer.succeed(StudioSource, {
   source: Effect.succeed({ kind: "hosted" as const, address: "https://noukai.example/api/v1", flows: [], missing: [] }),
   list: (filter, page) => Effect.sync(() => list.page(filter, page)),
+  runs: (filter) => Effect.sync(() => list.all(filter)),
   points: (filter) => Effect.sync(() => list.points(filter)),
   changes: Effect.succeed(Stream.never),
   run: (_, id) => Effect.fail(new NotFound({ message: `no run ${id}` })),
