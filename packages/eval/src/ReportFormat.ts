@@ -5,14 +5,14 @@
  */
 import { csvRecord } from "@effect-noukai/batch/BatchReport"
 import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
-import { masked, maskedValue, safeJson } from "@effect-noukai/sdk/SafeText"
+import { maskedValue, safeJson } from "@effect-noukai/sdk/SafeText"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { CaseVerdict, type EvalReport, type Trial } from "./EvalReport.js"
 import * as Html from "./internal/report/html.js"
 import * as Junit from "./internal/report/junit.js"
 import * as Text from "./internal/report/text.js"
-import { listedAs, plain, reasons } from "./internal/report/words.js"
+import { listedAs, outputOf, plain, reasons } from "./internal/report/words.js"
 
 /**
  * A report of an eval run and the verdicts of its cases.
@@ -74,17 +74,17 @@ export const jsonLines: ReportFormat = (_, cases) =>
     return `${safeJson(stringifyJson(json, digitsWithin(json)))}\n`
   })
 
-/** A value of a cell: a text as it is, anything else as JSON. Keys of well-known forms are masked. */
+/** A value as the text of a cell: a text as it is, anything else as JSON. Keys of well-known forms are masked. */
 const cellOf = (value: unknown): string => {
-  const shown = maskedValue(plain(value))
+  const shown = maskedValue(value)
   return typeof shown === "string" ? shown : stringifyJson(shown, digitsWithin(shown)) ?? ""
 }
 
-/** The results of a side, or why there are none: one, or a list of those of all trials. */
-const resultsOf = (trials: ReadonlyArray<Trial> = []): string => {
-  const all = trials.map(({ error, result, state }) => state === "done" ? result : error?.message ?? state)
-  return all.length === 0 ? "" : cellOf(all.length === 1 ? all[0] : all)
-}
+/** The outputs of a side and the ids of its runs. The outputs of several trials are a list. */
+const cellsOf = (trials: ReadonlyArray<Trial> = []): ReadonlyArray<unknown> => [
+  trials.length > 1 ? trials.map(outputOf) : outputOf(trials[0]),
+  trials.flatMap(({ executionId = [] }) => executionId).join(" ")
+]
 
 /**
  * The cases as CSV, one per row, in source order: the verdict, the verdict and the reasons of each check, and the results
@@ -96,20 +96,31 @@ const resultsOf = (trials: ReadonlyArray<Trial> = []): string => {
  */
 export const csv: ReportFormat = (report, cases) => {
   const checks = Object.keys(report.checks)
-  const runs = (trials: ReadonlyArray<Trial> = []) => trials.flatMap(({ executionId = [] }) => executionId).join(" ")
+  const ofChecks = checks.flatMap((check) => [check, `${check}: reasons`])
   const titles = [
-    ...["no", "case", "at", "verdict", ...checks.flatMap((check) => [check, `${check}: reasons`])],
-    ...["candidate", "candidate runs", "baseline", "baseline runs"]
+    "no",
+    "case",
+    "at",
+    "verdict",
+    ...ofChecks,
+    "candidate",
+    "candidate runs",
+    "baseline",
+    "baseline runs"
   ]
-  return Stream.map(cases, (one) => [
-    ...[one.no, one.key, one.at, listedAs(one)],
-    ...checks.flatMap((name) => {
+  const verdicts = (one: CaseVerdict) =>
+    checks.flatMap((name) => {
       const check = one.checks[name]
       return check === undefined ? ["error", ""] : [check.verdict, reasons(report, check).join("\n")]
-    }),
-    ...[resultsOf(one.candidate), runs(one.candidate), resultsOf(one.baseline), runs(one.baseline)]
-  ]).pipe(
-    (rows) => Stream.concat(Stream.make(titles), rows),
-    Stream.map((row) => csvRecord(row.map((cell) => typeof cell === "string" ? masked(cell) : cell)))
-  )
+    })
+  const rows = Stream.map(cases, (one): ReadonlyArray<unknown> => [
+    one.no,
+    one.key,
+    one.at,
+    listedAs(one),
+    ...verdicts(one),
+    ...cellsOf(one.candidate),
+    ...cellsOf(one.baseline)
+  ])
+  return Stream.map(Stream.concat(Stream.make(titles), rows), (row) => csvRecord(row.map(cellOf)))
 }

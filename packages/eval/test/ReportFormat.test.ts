@@ -472,10 +472,13 @@ describe("numbers that JavaScript cannot hold", () => {
   }
 
   it("are in every report with their digits", async () => {
-    const { jsonLines, html, markdown, text } = ReportFormat
-    const [lines, page, table, terminal] = await Promise.all(
-      [jsonLines, html, markdown, text].map((format) => written(format, { ...report, repeat: 2 }, [one]))
-    ) as [string, string, string, string]
+    const { csv, jsonLines, html, markdown, text } = ReportFormat
+    const [cells, lines, page, table, terminal] = await Promise.all(
+      [csv, jsonLines, html, markdown, text].map((format) => written(format, { ...report, repeat: 2 }, [one]))
+    ) as [string, string, string, string, string]
+    assert.include(cells.replaceAll("\"\"", "\""), `[{"id":${big},"of":[-0,{"deep":${big}}]},"${other}"]`)
+    const alone = await written(csv, report, [{ ...one, candidate: [one.candidate[1]!] }])
+    assert.include(alone, `,${other},`)
     assert.include(lines, `"result":{"id":${big},"of":[-0,{"deep":${big}}]}`)
     assert.include(lines, `"result":${other}`)
     assert.include(lines, `"actual":{"id":${other},"of":[-0,{"deep":${other}}]}`)

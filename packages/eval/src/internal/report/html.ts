@@ -1,10 +1,9 @@
 /** A report as one file of HTML. */
 import * as HtmlReport from "@effect-noukai/report/HtmlReport"
-import { digitsAt, digitsWithin } from "@effect-noukai/sdk/kit/plainJson"
 import { costText } from "@effect-noukai/sdk/Trace"
 import * as Stream from "effect/Stream"
 import type { CaseVerdict, EvalReport, Trial, Verdict } from "../../EvalReport.js"
-import { checkTable, ending, facts, heading, listedAs, notable, plain, sides, verdicts } from "./words.js"
+import { checkTable, ending, facts, heading, listedAs, notable, outputOf, sides, verdicts } from "./words.js"
 
 const { html } = HtmlReport
 
@@ -14,13 +13,6 @@ const tones: { readonly [K in Verdict]?: HtmlReport.Row["tone"] } = {
   error: "doubtful",
   "not comparable": "doubtful",
   fixed: "good"
-}
-
-const output = (trial: Trial | undefined): unknown => {
-  if (trial?.state !== "done") return trial === undefined ? "" : trial.error?.message ?? trial.state
-  const digits = digitsAt(digitsWithin(trial), "result")
-  // a number alone is shown by its digits
-  return typeof digits === "string" ? digits : plain(trial.result, digits)
 }
 
 /** The outputs of both sides, trial by trial, and the reasons of the checks. */
@@ -38,11 +30,11 @@ const detail = (report: EvalReport, one: CaseVerdict): HtmlReport.Html => {
             costText({ costUsd: attemptsCostUsd, unknownCosts: isAttemptsCostUnknown === true ? 1 : 0 })
       ]
         .filter((part) => part !== false && part !== undefined).join(", ")
-    const after = { title: title(names.candidate, trial), value: output(trial) }
+    const after = { title: title(names.candidate, trial), value: outputOf(trial) }
     const before = one.baseline?.[index]
     return before === undefined
       ? HtmlReport.shown(after)
-      : HtmlReport.compared({ title: title(names.baseline, before), value: output(before) }, after)
+      : HtmlReport.compared({ title: title(names.baseline, before), value: outputOf(before) }, after)
   })
   const reasons = notable(report, { ...one, verdict: listedAs(one) }).map(([check, lines]) =>
     html`<li>${check}: ${lines.map((line, index) => [index > 0 && html`<br>`, line])}</li>`

@@ -1,10 +1,20 @@
 /** The words of all reports. */
-import { digitsWithin, restoreDigits } from "@effect-noukai/sdk/kit/plainJson"
+import { digitsAt, digitsWithin, restoreDigits } from "@effect-noukai/sdk/kit/plainJson"
 import { maskedValue } from "@effect-noukai/sdk/SafeText"
 import { costText } from "@effect-noukai/sdk/Trace"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
 import * as Predicate from "effect/Predicate"
-import type { CaseVerdict, CheckVerdict, Cost, EvalReport, Rate, SideName, Summary, Verdict } from "../../EvalReport.js"
+import type {
+  CaseVerdict,
+  CheckVerdict,
+  Cost,
+  EvalReport,
+  Rate,
+  SideName,
+  Summary,
+  Trial,
+  Verdict
+} from "../../EvalReport.js"
 import type { Outcome } from "../../EvalRun.js"
 import { count } from "../summary.js"
 
@@ -179,6 +189,13 @@ export const plain = (value: unknown, digits: unknown = digitsWithin(value)): un
   const json: unknown = JSON.parse(JSON.stringify(value, withoutBigint) ?? "null")
   restoreDigits(json, digits)
   return json
+}
+
+/** Returns the result of a trial as JSON, or why there is none. A number alone is a text of its digits. */
+export const outputOf = (trial: Trial | undefined): unknown => {
+  if (trial?.state !== "done") return trial === undefined ? "" : trial.error?.message ?? trial.state
+  const digits = digitsAt(digitsWithin(trial), "result")
+  return typeof digits === "string" ? digits : plain(trial.result, digits)
 }
 
 /** Returns the reason of an outcome, and the places in which a value with parts differs from the expected one. */
