@@ -2,15 +2,13 @@
 import type { Numbers, RunNumbers, VersionNumbers } from "../NumbersApi.js"
 import type { Run } from "../RunsApi.js"
 import { CostSum, inMap } from "./costSum.js"
+import { instantOf } from "./times.js"
 
 /** The most versions and days that are listed. */
 const most = { versions: 500, days: 366 }
 
 /** The day of an instant in UTC, such as `2026-11-30`. */
-export const dayOf = (instant: number | undefined): string | undefined => {
-  const date = new Date(instant ?? Number.NaN)
-  return Number.isNaN(date.getTime()) ? undefined : date.toISOString().slice(0, -14)
-}
+export const dayOf = (instant: number | undefined): string | undefined => instantOf(instant)?.slice(0, -14)
 
 /** The least of some numbers that a share of them does not exceed. */
 const nearestRank = (sorted: Float64Array, share: number): number => sorted[Math.ceil(share * sorted.length) - 1]!

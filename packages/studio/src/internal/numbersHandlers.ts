@@ -8,51 +8,76 @@ import { StudioApi } from "../StudioApi.js"
 import { StudioSource } from "../StudioSource.js"
 import { billOf, makeModels } from "./bill.js"
 import { numbersOf } from "./numbers.js"
+import { instantOf } from "./times.js"
 
 /** The most runs whose models one request reads. */
 const mostRead = 500
 
-type Record = ReadonlyArray<string | number | undefined>
+type Cell = string | number | undefined
 
-const instantOf = (startedAt: number | undefined): string | undefined => {
-  const date = new Date(startedAt ?? Number.NaN)
-  return Number.isNaN(date.getTime()) ? undefined : date.toISOString()
-}
-
-const ofRuns = (runs: ReadonlyArray<Run>): ReadonlyArray<Record> => [
-  [
-    ...["id", "flow", "version", "status", "trigger", "sessionId"],
-    ...["startedAt", "durationMs", "costUsd", "unknownCosts"]
-  ],
-  ...runs.map(({ costUsd, durationMs, flow, id, sessionId, startedAt, status, trigger, unknownCosts, version }) => [
-    ...[id, flow, version, status, trigger, sessionId],
-    ...[instantOf(startedAt), durationMs, costUsd, unknownCosts]
-  ])
+/** A table with a column for each of some fields. */
+const tableOf = <const Names extends ReadonlyArray<string>>(
+  names: Names,
+  values: ReadonlyArray<{ readonly [Name in Names[number]]?: Cell }>
+): ReadonlyArray<ReadonlyArray<Cell>> => [
+  names,
+  ...values.map((value) => names.map((name: Names[number]) => value[name]))
 ]
 
-const ofVersions = ({ versions }: Numbers): ReadonlyArray<Record> => [
-  [
-    ...["flow", "version", "day", "runs", "ended", "failed", "failureRate"],
-    ...["timed", "p50Ms", "p95Ms", "costUsd", "unknownCosts"]
-  ],
-  ...versions.flatMap(({ days, flow, version }) =>
-    days.map(({ costUsd, day, ended, failed, p50Ms, p95Ms, runs, timed, unknownCosts }) => [
-      ...[flow, version, day, runs, ended, failed, ended === 0 ? undefined : failed / ended],
-      ...[timed, p50Ms, p95Ms, costUsd, unknownCosts]
-    ])
+const runNames = [
+  "id",
+  "flow",
+  "version",
+  "status",
+  "trigger",
+  "sessionId",
+  "startedAt",
+  "durationMs",
+  "costUsd",
+  "unknownCosts"
+] as const
+
+const ofRuns = (runs: ReadonlyArray<Run>) =>
+  tableOf(runNames, runs.map((run) => ({ ...run, startedAt: instantOf(run.startedAt) })))
+
+const versionNames = [
+  "flow",
+  "version",
+  "day",
+  "runs",
+  "ended",
+  "failed",
+  "failureRate",
+  "timed",
+  "p50Ms",
+  "p95Ms",
+  "costUsd",
+  "unknownCosts"
+] as const
+
+const ofVersions = ({ versions }: Numbers) =>
+  tableOf(
+    versionNames,
+    versions.flatMap(({ days, flow, version }) =>
+      days.map((day) => ({
+        flow,
+        version,
+        ...day,
+        failureRate: day.ended === 0 ? undefined : day.failed / day.ended
+      }))
+    )
   )
-]
 
-const ofBill = ({ months }: Bill): ReadonlyArray<Record> => [
-  ["month", "flow", "model", "isModelRead", "runs", "costUsd", "unknownCosts"],
-  ...months.flatMap(({ flows, month }) =>
-    flows.flatMap(({ flow, models, unread }) => [
-      ...models.map(({ costUsd, model, runs, unknownCosts }) => //
-      [month, flow, model, "yes", runs, costUsd, unknownCosts]),
-      ...unread === undefined ? [] : [[month, flow, undefined, "no", unread.runs, unread.costUsd, unread.unknownCosts]]
-    ])
+const ofBill = ({ months }: Bill) =>
+  tableOf(
+    ["month", "flow", "model", "isModelRead", "runs", "costUsd", "unknownCosts"],
+    months.flatMap(({ flows, month }) =>
+      flows.flatMap(({ flow, models, unread }) => [
+        ...models.map((sum) => ({ month, flow, isModelRead: "yes", ...sum })),
+        ...unread === undefined ? [] : [{ month, flow, isModelRead: "no", ...unread }]
+      ])
+    )
   )
-]
 
 /** The handlers. */
 export const layer = HttpApiBuilder.group(StudioApi, "numbers", (handlers) =>

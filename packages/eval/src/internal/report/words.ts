@@ -133,6 +133,7 @@ const maxSide = 14
 export const checkTable = (report: EvalReport, isNarrow = false): ReadonlyArray<ReadonlyArray<string>> => {
   const { baseline, candidate } = sides(report)
   const shown = isNarrow ? shortRate : rate
+  const more = isNarrow ? [] : moreColumns(report)
   const isLong = isNarrow && [candidate, baseline].some((name) => name.length > maxSide)
   const columns: ReadonlyArray<Column> = [
     [isLong ? "candidate" : candidate, (summary) => shown(summary.candidate)],
@@ -142,9 +143,9 @@ export const checkTable = (report: EvalReport, isNarrow = false): ReadonlyArray<
       ["fixed", ({ verdicts }) => String(verdicts.fixed)],
       ["p", ({ p = 1 }) => pValue(p)]
     ] satisfies ReadonlyArray<Column>,
-    ...isNarrow ? [] : moreColumns(report).filter((column) => column === adjusted),
+    ...more.filter((column) => column === adjusted),
     ["errors", ({ verdicts }) => String(verdicts.error)],
-    ...isNarrow ? [] : moreColumns(report).filter((column) => column === meanScore)
+    ...more.filter((column) => column === meanScore)
   ]
   return [
     ["check", ...columns.map(([title]) => title)],
