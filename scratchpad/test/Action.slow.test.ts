@@ -105,7 +105,7 @@ beforeAll(async () => {
     answer(found === undefined ? 404 : 200, {})
   })
   await new Promise<void>((resolve) => api.listen(0, "127.0.0.1", resolve))
-}, 60_000)
+})
 
 afterEach(async () => {
   comments = []

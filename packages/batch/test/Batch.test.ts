@@ -487,7 +487,7 @@ describe("a batch", () => {
       )
       assert.strictEqual((yield* Batch.run(echoing("asked"), numbered(5), quick)).states.done, 5)
       yield* Fiber.join(asking)
-    }).pipe(Effect.provide(layer())), 60_000)
+    }).pipe(Effect.provide(layer())))
 
   it.live("fails before anything is sent when its source cannot be read", () =>
     Effect.gen(function*() {

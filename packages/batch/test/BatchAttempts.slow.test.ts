@@ -67,7 +67,7 @@ describe.concurrent("the attempts at a row", () => {
           assert.isTrue(startedAt! <= settledAt!)
         }
         assert.deepInclude(attempts[0]!.error, { kind: "FlowExecutionError", code: "PROVIDER_ERROR" })
-      }).pipe(Effect.provide(layer(failing(2)))), 60_000)
+      }).pipe(Effect.provide(layer(failing(2)))))
   }
 
   it.live("end with a failure, which counts once", () =>
@@ -85,7 +85,7 @@ describe.concurrent("the attempts at a row", () => {
       assert.strictEqual((yield* runsOf).length, 6)
       const error = yield* Effect.flip(Batch.attempts("failed", "row 3"))
       assert.strictEqual(error.message, "Batch.attempts: key \"row 3\" is not that of a row of the batch")
-    }).pipe(Effect.provide(layer(failing(9)))), 60_000)
+    }).pipe(Effect.provide(layer(failing(9)))))
 
   it.live("have a cost together, also where the cost of some is unknown", () =>
     Effect.gen(function*() {
@@ -126,7 +126,7 @@ describe.concurrent("the attempts at a row", () => {
       assert.deepStrictEqual((yield* all)[0], [undefined, true, undefined, true])
       yield* sql`update noukai_batch_row set cost_usd = null`
       assert.deepStrictEqual((yield* all)[0], Array(4).fill(undefined))
-    }).pipe(Effect.provide(layer(failing(99)))), 60_000)
+    }).pipe(Effect.provide(layer(failing(99)))))
 
   it.live("are one without the option, and follow a schedule to its end", () =>
     Effect.gen(function*() {
@@ -140,7 +140,7 @@ describe.concurrent("the attempts at a row", () => {
         { readonly settings: string }
       >`select settings from noukai_batch where name = 'scheduled'`
       assert.deepInclude(JSON.parse(stored[0]!.settings), { attemptsAfter: [1, 2] })
-    }).pipe(Effect.provide(layer(failing(99)))), 60_000)
+    }).pipe(Effect.provide(layer(failing(99)))))
 
   it.live("hold the budget together", () =>
     Effect.gen(function*() {
@@ -150,7 +150,7 @@ describe.concurrent("the attempts at a row", () => {
         pending: 2
       }])
       assert.strictEqual((yield* (yield* Emulator).ledger).billedUsd, "0.05")
-    }).pipe(Effect.provide(layer(failing(99)))), 60_000)
+    }).pipe(Effect.provide(layer(failing(99)))))
 
   it.live("go on after a process that ended between two of them", () =>
     Effect.gen(function*() {
@@ -179,7 +179,7 @@ describe.concurrent("the attempts at a row", () => {
         assert.strictEqual((yield* runsOf).length, 4)
         assert.deepStrictEqual(summaries(yield* Batch.attempts("between", "row 2")), [[1, "failed"], [2, "done"]])
       }).pipe(Effect.provide(onFile(path)))
-    }).pipe(Effect.scoped, Effect.provide(client(failing(1)))), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(client(failing(1)))))
 
   it.live(
     "are not made of a row that the source does not have any more, nor of a batch that was cancelled",
@@ -203,8 +203,7 @@ describe.concurrent("the attempts at a row", () => {
           const { sql } = yield* BatchStore
           assert.deepStrictEqual(yield* sql`select id from noukai_batch_attempt`, [])
         }).pipe(Effect.provide(onFile(path)))
-      }).pipe(Effect.scoped, Effect.provide(client(failing(9)))),
-    60_000
+      }).pipe(Effect.scoped, Effect.provide(client(failing(9))))
   )
 
   it.live(
@@ -248,8 +247,7 @@ describe.concurrent("the attempts at a row", () => {
         yield* Effect.all([one.lane(0), other.lane(1)], { concurrency: 2 })
         assert.deepStrictEqual(begun.sort(), rows.flatMap(({ key }) => [`${key}/1`, `${key}/2`]))
         assert.deepStrictEqual(states(yield* Batch.status("lanes")), { done: 6 })
-      }).pipe(Effect.scoped, Effect.provide(layer())),
-    60_000
+      }).pipe(Effect.scoped, Effect.provide(layer()))
   )
 
   it.live("are a number from 1 to 100", () =>

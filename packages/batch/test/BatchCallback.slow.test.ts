@@ -62,7 +62,7 @@ describe("a batch loses nothing where its webhooks are", () => {
         const code = { signature: "WRONG_SIGNATURE", changed: "WRONG_SIGNATURE", old: "TOO_OLD" }[fault as string]
         if (code === undefined) assert.deepStrictEqual(refused, [])
         else assert.deepStrictEqual([...new Set(refused)], [code])
-      }).pipe(Effect.provide(layerHooked({ faults: webhook(() => fault, 12) }))), 60_000)
+      }).pipe(Effect.provide(layerHooked({ faults: webhook(() => fault, 12) }))))
   }
 })
 
@@ -118,7 +118,7 @@ it.live("a process that hears of no webhook of 20 jobs says so once, and polls a
     // the last 5 begin after the 20th has ended, and have several each
     assert.isAtLeast(yield* polls, 40 + 5 * 3)
   }).pipe(Effect.provide([layerHooked({ faults: webhook(() => "drop", 45) }), logger]))
-}, 60_000)
+})
 
 it.live("a replay waits for no webhook", () =>
   Effect.gen(function*() {

@@ -101,7 +101,7 @@ describe("a batch over a cassette", () => {
             const completed = yield* run(rows)
             assert.deepInclude(completed, { status: "completed", isClean: true })
           }).pipe(Effect.provide(ledger()))
-        }).pipe(Effect.scoped, Effect.provide(client())), 60_000)
+        }).pipe(Effect.scoped, Effect.provide(client())))
     }
   }
 
@@ -124,7 +124,7 @@ describe("a batch over a cassette", () => {
         assert.deepInclude(states, { submitted: 1, reported: 0 })
         assert.deepInclude(yield* run, { status: "completed", isClean: true })
       }).pipe(Effect.provide(ledger()))
-    }).pipe(Effect.scoped, Effect.provide(client())), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(client())))
 
   it("is stopped by each error of a replay", () => {
     for (

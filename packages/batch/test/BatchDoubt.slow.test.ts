@@ -38,8 +38,7 @@ describe.concurrent("a row that may have run", () => {
         const summary = yield* Effect.provide(Batch.run(batch, numbered(1), quick), onFile(other))
         assert.deepStrictEqual([states(summary), summary.adopted], [{ done: 1 }, 1])
         assert.strictEqual((yield* runsOf).length, 1)
-      }).pipe(Effect.scoped, Effect.provide(client())),
-    60_000
+      }).pipe(Effect.scoped, Effect.provide(client()))
   )
 
   it.live("is reported where its session is gone", () =>
@@ -51,7 +50,7 @@ describe.concurrent("a row that may have run", () => {
       assert.deepStrictEqual(states(summary), { done: 2, reported: 1 })
       assert.strictEqual((yield* collect(Batch.results(batch)))[0]!.error?.kind, "ResultNotStored")
       assert.strictEqual((yield* runsOf).length, 2)
-    }).pipe(Effect.provide(layer())), 60_000)
+    }).pipe(Effect.provide(layer())))
 
   const foreign = [
     { message: "no Route matched with those values" },
@@ -68,7 +67,7 @@ describe.concurrent("a row that may have run", () => {
       const summary = yield* Batch.run(echoing("foreign"), numbered(2), { ...quick, concurrency: 1 })
       assert.deepStrictEqual(states(summary), { done: 2 })
       assert.strictEqual((yield* runsOf).length, 2)
-    }).pipe(Effect.provide(layer())), 60_000)
+    }).pipe(Effect.provide(layer())))
 
   it.live("in a request stops the batch at such a 404, and goes on later", () =>
     Effect.gen(function*() {
@@ -86,7 +85,7 @@ describe.concurrent("a row that may have run", () => {
       for (let stop = 0; stop < foreign.length; stop++) assert.strictEqual((yield* run).status, "incomplete")
       assert.deepStrictEqual(states(yield* run), { done: 2 })
       assert.strictEqual((yield* runsOf).length, 2)
-    }).pipe(Effect.provide(layer({ capture: "full" }))), 60_000)
+    }).pipe(Effect.provide(layer({ capture: "full" }))))
 
   const inRequests = (id: string) =>
     Batch.make({
@@ -104,7 +103,7 @@ describe.concurrent("a row that may have run", () => {
       const summary = yield* Batch.run(inRequests("alone"), numbered(1), quick)
       assert.deepStrictEqual(states(summary), { done: 1 })
       assert.strictEqual((yield* runsOf).length, 1)
-    }).pipe(Effect.provide(layer({ capture: "full" }))), 60_000)
+    }).pipe(Effect.provide(layer({ capture: "full" }))))
 
   it.live("in a request is reported only after a look at its session", () =>
     Effect.gen(function*() {
@@ -118,7 +117,7 @@ describe.concurrent("a row that may have run", () => {
         new Set(requests.filter(({ endpoint }) => endpoint === "session").map(({ target }) => target)).size,
         1
       )
-    }).pipe(Effect.provide(layer())), 60_000)
+    }).pipe(Effect.provide(layer())))
 
   it.live("at a later attempt is looked for too", () =>
     Effect.gen(function*() {
@@ -135,7 +134,7 @@ describe.concurrent("a row that may have run", () => {
       const { adopted } = yield* Effect.provide(twice, onFile(other))
       assert.strictEqual(adopted, 2)
       assert.strictEqual((yield* runsOf).length, 4)
-    }).pipe(Effect.scoped, Effect.provide(client())), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(client())))
 
   it.live("in a request is not sent again once the batch was cancelled", () =>
     Effect.gen(function*() {
@@ -161,7 +160,7 @@ describe.concurrent("a row that may have run", () => {
       yield* Fiber.join(cancelling)
       assert.deepStrictEqual([summary.status, states(summary)], ["cancelled", { done: 1, uncertain: 1 }])
       assert.strictEqual((yield* runsOf).length, 1)
-    }).pipe(Effect.provide(layer())), 60_000)
+    }).pipe(Effect.provide(layer())))
 
   it.live("of a tool that breaks is settled, and the other rows go on", () =>
     Effect.gen(function*() {
@@ -189,7 +188,7 @@ describe.concurrent("a row that may have run", () => {
       assert.deepStrictEqual([summary.status, states(summary)], ["completed", { done: 2, reported: 1 }])
       const [row] = yield* collect(Batch.results(batch))
       assert.deepStrictEqual(row!.error, { kind: "Defect", message: "broken" })
-    }).pipe(Effect.provide(layer())), 60_000)
+    }).pipe(Effect.provide(layer())))
 
   it.live(
     "in a request that waits for a tool is taken over, since the row is of this process",
@@ -232,8 +231,7 @@ describe.concurrent("a row that may have run", () => {
         )
         const { billedUsd, runs } = yield* emulator.ledger
         assert.deepStrictEqual([runs.length, billedUsd], [2, "2"])
-      }).pipe(Effect.provide(layer())),
-    60_000
+      }).pipe(Effect.provide(layer()))
   )
 
   it.live("in a request is failed where it waits for tools that nobody has", () =>
@@ -262,7 +260,7 @@ describe.concurrent("a row that may have run", () => {
         results.map(({ executionId }) => executionId),
         (yield* runsOf).map(({ executionId }) => executionId)
       )
-    }).pipe(Effect.provide(layer())), 60_000)
+    }).pipe(Effect.provide(layer())))
 
   it.live("waits for evidence that another row brings, however many wait", () =>
     Effect.gen(function*() {
@@ -271,7 +269,7 @@ describe.concurrent("a row that may have run", () => {
       const summary = yield* Batch.run(echoing("evidence"), numbered(8), { ...quick, concurrency: 1 })
       assert.deepStrictEqual([summary.status, states(summary)], ["completed", { done: 8 }])
       assert.strictEqual((yield* runsOf).length, 8)
-    }).pipe(Effect.provide(layer())), 60_000)
+    }).pipe(Effect.provide(layer())))
 
   it.live("waits for no evidence that the budget does not allow for", () =>
     Effect.gen(function*() {
@@ -281,5 +279,5 @@ describe.concurrent("a row that may have run", () => {
       const summary = yield* Batch.run(echoing("unaffordable"), numbered(4), options)
       assert.deepStrictEqual([summary.status, summary.stop?.reason], ["incomplete", "budget"])
       assert.deepStrictEqual(states(summary), { pending: 2, reported: 2 })
-    }).pipe(Effect.provide(layer())), 60_000)
+    }).pipe(Effect.provide(layer())))
 })

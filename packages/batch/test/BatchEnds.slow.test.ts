@@ -157,7 +157,7 @@ describe("a batch", () => {
       const status = yield* Batch.status("endless")
       assert.deepStrictEqual([status.status, status.stop?.reason], ["incomplete", "interrupted"])
       assert.strictEqual(status.states.submitted + status.states.intent + status.states.pending, 3)
-    }).pipe(Effect.provide(layer())), 60_000)
+    }).pipe(Effect.provide(layer())))
 
   it.live("that is cancelled while it is planned runs nothing", () =>
     Effect.gen(function*() {

@@ -58,8 +58,7 @@ describe.concurrent("a batch that is paused", () => {
           const last = yield* run
           assert.deepStrictEqual([last.status, last.isClean, last.states.done], ["completed", true, 12])
           assert.strictEqual((yield* runsOf).length, 12)
-        }).pipe(Effect.scoped, Effect.provide(client())),
-      60_000
+        }).pipe(Effect.scoped, Effect.provide(client()))
     )
   }
 
@@ -79,7 +78,7 @@ describe.concurrent("a batch that is paused", () => {
         yield* Batch.resume("ended")
         assert.strictEqual((yield* Batch.status("ended")).status, "cancelled")
       }).pipe(Effect.provide(onFile(path)))
-    }).pipe(Effect.scoped, Effect.provide(client())), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(client())))
 
   it.live("is paused after its end where rows are to be run again", () =>
     Effect.gen(function*() {
@@ -93,7 +92,7 @@ describe.concurrent("a batch that is paused", () => {
         assert.deepStrictEqual([paused.status, paused.states.pending], ["paused", 2])
         assert.lengthOf(yield* runsOf, 2)
       }).pipe(Effect.provide(onFile(path)))
-    }).pipe(Effect.scoped, Effect.provide(client())), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(client())))
 
   it.live("can be cancelled, and is not cancelled by a run", () =>
     Effect.gen(function*() {
@@ -109,5 +108,5 @@ describe.concurrent("a batch that is paused", () => {
         assert.strictEqual((yield* Batch.status("both")).status, "cancelled")
         assert.lengthOf(yield* runsOf, 0)
       }).pipe(Effect.provide(onFile(path)))
-    }).pipe(Effect.scoped, Effect.provide(client())), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(client())))
 })

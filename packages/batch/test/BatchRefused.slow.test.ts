@@ -72,8 +72,7 @@ describe.concurrent("a row whose run waits for tools", () => {
             [[{ message: "row 1" }, "row 1 rain"], [{ message: "old" }, "old rain"]]
           )
           assert.strictEqual((yield* runsOf).length, 2)
-        }).pipe(Effect.provide(layer())),
-      60_000
+        }).pipe(Effect.provide(layer()))
     )
   }
 
@@ -83,7 +82,7 @@ describe.concurrent("a row whose run waits for tools", () => {
       const ended = yield* Batch.run(batch, numbered(2), { ...quick, cost: true })
       assert.deepStrictEqual([states(ended), ended.costUsd], [{ done: 2 }, "4"])
       assert.strictEqual((yield* runsOf).length, 2)
-    }).pipe(Effect.provide(layer())), 60_000)
+    }).pipe(Effect.provide(layer())))
 
   it.live("goes on where its source does not have it any more", () =>
     Effect.gen(function*() {
@@ -91,7 +90,7 @@ describe.concurrent("a row whose run waits for tools", () => {
       yield* Batch.run(batch, rowsOf("row 1", "row 2"), quick)
       const ended = yield* Batch.run(batch, rowsOf("row 1"), quick)
       assert.deepStrictEqual([ended.status, states(ended), ended.absent], ["completed", { done: 2 }, 0])
-    }).pipe(Effect.provide(layer())), 60_000)
+    }).pipe(Effect.provide(layer())))
 
   it.live("keeps its batch to its flow", () =>
     Effect.gen(function*() {
@@ -100,7 +99,7 @@ describe.concurrent("a row whose run waits for tools", () => {
       const other = Batch.make({ ...keyed, id: "tools", flow: echo })
       const error = yield* Effect.flip(Batch.run(other, numbered(1), quick))
       assert.strictEqual(error._tag, "BatchConflictError")
-    }).pipe(Effect.provide(layer())), 60_000)
+    }).pipe(Effect.provide(layer())))
 
   it.live("counts towards a budget where its next request is refused", () =>
     Effect.gen(function*() {
@@ -114,7 +113,7 @@ describe.concurrent("a row whose run waits for tools", () => {
         (yield* results).slice(0, 2).map(({ executionId }) => executionId),
         runs.map(({ executionId }) => executionId)
       )
-    }).pipe(Effect.provide(layer())), 60_000)
+    }).pipe(Effect.provide(layer())))
 })
 
 describe.concurrent("a row in doubt", () => {
@@ -131,6 +130,6 @@ describe.concurrent("a row in doubt", () => {
         const ended = yield* Batch.run(doubted, numbered(2), quick)
         assert.deepStrictEqual(states(ended), { done: 2 })
         assert.strictEqual((yield* runsOf).length, 2)
-      }).pipe(Effect.provide(layer({ capture: "full" }))), 60_000)
+      }).pipe(Effect.provide(layer({ capture: "full" }))))
   }
 })

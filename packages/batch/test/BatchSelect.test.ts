@@ -51,7 +51,7 @@ describe.concurrent("rows that are selected", () => {
       const rest = yield* Batch.run(batch, source, quick)
       assert.deepStrictEqual([rest.status, rest.isClean, rest.unselected], ["completed", true, 0])
       assert.strictEqual((yield* runsOf).length, 5)
-    }).pipe(Effect.provide(layer())), 60_000)
+    }).pipe(Effect.provide(layer())))
 
   it.live("may be none, and none of a state that is settled", () =>
     Effect.gen(function*() {
@@ -68,7 +68,7 @@ describe.concurrent("rows that are selected", () => {
       assert.deepStrictEqual(states(pending), { done: 2, pending: 3 })
       const cancelled = yield* Batch.cancel("none")
       assert.strictEqual(cancelled, 3)
-    }).pipe(Effect.provide(layer())), 60_000)
+    }).pipe(Effect.provide(layer())))
 
   it.live("are retried and read", () =>
     Effect.gen(function*() {
@@ -89,7 +89,7 @@ describe.concurrent("rows that are selected", () => {
       }
       // rows that were never sent have no attempt to show
       assert.deepStrictEqual(yield* Batch.attempts("read", "b/1"), [])
-    }).pipe(Effect.provide(layer())), 60_000)
+    }).pipe(Effect.provide(layer())))
 })
 
 describe("a pattern of keys", () => {

@@ -79,8 +79,7 @@ describe.concurrent("a lane", () => {
         yield* Fiber.join(second)
         assert.strictEqual((yield* Reading.counts(ledger, batch.id)).done, 3)
         assert.sameMembers(all, ["1/1", "2/1", "3/1"])
-      }).pipe(Effect.scoped, Effect.provide(layer())),
-    60_000
+      }).pipe(Effect.scoped, Effect.provide(layer()))
   )
 
   it.live("looks late for what had no answer: an overloaded server may begin it though its client is gone", () =>
@@ -169,7 +168,7 @@ describe.concurrent("a lane", () => {
       yield* part.lane(0)
       assert.strictEqual((yield* Reading.counts(ledger, batch.id)).done, 8)
       assert.strictEqual(new Set(all.map((id) => id.split("/")[0])).size, 8)
-    }).pipe(Effect.scoped, Effect.provide(layer())), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(layer())))
 })
 
 const claimOf = (batch: Batches.BatchRecord, owner: string, reserved = usd("0")) => ({
@@ -201,7 +200,7 @@ describe("a run that is followed", () => {
       }, identity)
       const { state, stop } = yield* Batches.get(ledger, "lanes")
       assert.deepStrictEqual([state, stop?.reason], ["stopped", "unreachable"])
-    }).pipe(Effect.scoped, Effect.provide(layer())), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(layer())))
 })
 
 describe("a row that another process took over", () => {

@@ -410,7 +410,7 @@ describe("the calls of tools", () => {
         ["weather", { city: "Kiel" }, "rain in Kiel"]
       ])
       assert.strictEqual((yield* runsOf).length, 2)
-    }).pipe(Effect.provide(layer({ flows: withTools }))), 60_000)
+    }).pipe(Effect.provide(layer({ flows: withTools }))))
 
   it.scopedLive("are unknown where another ledger began the run", () =>
     Effect.gen(function*() {

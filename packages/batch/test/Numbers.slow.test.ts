@@ -183,8 +183,7 @@ describe("numbers of a batch", () => {
           }
           assert.deepStrictEqual(taken, [])
           assert.strictEqual((yield* emulator.ledger).requests.length, before)
-        }).pipe(Effect.provide(layer())),
-      60_000
+        }).pipe(Effect.provide(layer()))
     )
   }
 })

@@ -245,8 +245,7 @@ describe("noukai batch run", () => {
           assert.strictEqual((yield* noukai(run("--grace", "300ms"), { env, cwd })).stderr, "b: completed; 303 done\n")
           assert.lengthOf(yield* runs, 303)
         }).pipe(Effect.provide(server({ flows: obeying(gate.await) })))
-      }),
-    60_000
+      })
   )
 
   it.scopedLive("is refused when its ledger cannot be opened, before anything is sent", () =>

@@ -270,7 +270,7 @@ describe.concurrent("noukai dev --exec", () => {
       const again = Effect.forever(Effect.delay(command.type(ctrlC), "100 millis"))
       assert.strictEqual(yield* Effect.raceFirst(command.code, again), 130)
       yield* gone(pidsIn(command.output()))
-    })), 60_000)
+    })))
 
   it.live("lets a command in a terminal end in its own way", () =>
     Effect.scoped(Effect.gen(function*() {
@@ -316,5 +316,5 @@ describe.concurrent("noukai dev --exec", () => {
       piped.child.kill("SIGTERM")
       const { code, stdout } = yield* piped.ended
       assert.deepStrictEqual([code, stdout], [130, "begun\nterminated\n"])
-    })), 60_000)
+    })))
 })

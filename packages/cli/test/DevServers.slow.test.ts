@@ -104,8 +104,7 @@ describe("a command without a key and a server", () => {
         const gone = yield* spawned(hello, options)
         assert.strictEqual(gone.code, 3)
         assert.match(gone.stderr, noKey)
-      }),
-    60_000
+      })
   )
 
   it.scopedLive(
@@ -138,8 +137,7 @@ describe("a command without a key and a server", () => {
           (yield* noukai(["doctor"], { ...options, env: { ...options.env, CI: "1" } })).stdout,
           /✗ key +there is no key\n.*\n {13}or .*NOUKAI_ENV=dev and NOUKAI_API_KEY\n/
         )
-      }),
-    60_000
+      })
   )
 
   it.scopedLive(
@@ -185,7 +183,7 @@ describe("a command without a key and a server", () => {
       assert.strictEqual((yield* spawned(hello, options)).code, 0)
       const again = yield* spawned(["runs", "--json"], options)
       assert.lengthOf(JSON.parse(again.stdout), 1)
-    }), 60_000)
+    }))
 
   it.scopedLive("does not use a file that others can read or change, or a link to one", () =>
     Effect.gen(function*() {
@@ -208,7 +206,7 @@ describe("a command without a key and a server", () => {
       })
       yield* replaced
       assert.strictEqual(yield* code, 3)
-    }), 60_000)
+    }))
 
   it.scopedLive("sends no key to a server that does not know the nonce", () =>
     Effect.gen(function*() {
@@ -248,5 +246,5 @@ describe("a command without a key and a server", () => {
         )
       )
       assert.strictEqual((yield* spawned(hello, options)).code, 3)
-    }), 60_000)
+    }))
 })

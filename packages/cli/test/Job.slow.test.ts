@@ -208,7 +208,6 @@ describe("noukai job result", () => {
         }
       }).pipe(Effect.provide(
         Layer.provideMerge(Noukai.layerServices, server({ flows, jobs: { rowDelay: "1500 millis" } }))
-      )),
-    60_000
+      ))
   )
 })

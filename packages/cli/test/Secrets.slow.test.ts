@@ -93,8 +93,7 @@ describe("the key", () => {
           assert.deepStrictEqual([text, code], [text, 2])
           hides([text], stdout + stderr)
         }
-      })).pipe(Effect.provide(echo)),
-    60_000
+      })).pipe(Effect.provide(echo))
   )
 
   it.live("is not taken from an argument", () =>

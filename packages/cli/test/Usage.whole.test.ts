@@ -62,7 +62,7 @@ describe("wrong usage", () => {
           assert.include(stderr, `noukai ${path.join(" ")} --help`)
         }))
       yield* nothingSent
-    }).pipe(Effect.provide(echo)), 60_000)
+    }).pipe(Effect.provide(echo)))
 
   for (const { path, grammar: { commands } } of all) {
     const name = ["noukai", ...path].join(" ")
@@ -164,7 +164,6 @@ describe("wrong usage", () => {
             assert.match(stderr, /--(limit|status|port|timeout|json|rate) /)
           }))
         yield* nothingSent
-      }).pipe(Effect.provide(echo)),
-    60_000
+      }).pipe(Effect.provide(echo))
   )
 })

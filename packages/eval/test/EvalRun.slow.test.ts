@@ -773,5 +773,5 @@ describe("cassettes", () => {
       const report = yield* Effect.provide(Eval.run(of(3), { ...quick, replay: cassettes, concurrency: 1 }), own())
       assert.strictEqual(report.gate, "incomplete")
       assert.match(report.stop!, /the row .*c3.* cannot go on: .*no recording for this call/)
-    }).pipe(Effect.provide(client({ flows }))), 60_000)
+    }).pipe(Effect.provide(client({ flows }))))
 })

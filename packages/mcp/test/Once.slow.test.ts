@@ -25,4 +25,4 @@ it("a run whose process has ended goes on with the next call of its key", async 
     [["first", "completed"], ["second", "interrupted"], ["second", "completed"]]
   )
   assert.deepStrictEqual(world.billed(), ["0.02"])
-}, 60_000)
+})

@@ -52,4 +52,4 @@ it.scopedLive("killed in mid-write", () =>
     }
     // The writes were under way when they were stopped.
     assert.isAbove(leftBehind, 0)
-  }), 60_000)
+  }))

@@ -107,7 +107,7 @@ for (const over of transports) {
         const errors = yield* Effect.all(calls.map(Effect.flip), { concurrency: "unbounded" })
         errors.forEach(assertTold)
         yield* server.allEnded
-      }), 60_000)
+      }))
   })
 }
 

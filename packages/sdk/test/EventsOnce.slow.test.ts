@@ -268,8 +268,7 @@ describe("eventsOnce", () => {
         assert.deepInclude(taken.at(-1), { type: "flow_completed", result: { step: "c" } })
         const { billedUsd, runs } = yield* ledger
         assert.deepStrictEqual([billedUsd, runs.length], ["0.6", 1])
-      }).pipe(Effect.provide(setup())),
-    60_000
+      }).pipe(Effect.provide(setup()))
   )
 
   it.scopedLive("looks at a list of runs that lags again after the time to settle", () =>

@@ -56,4 +56,4 @@ it.scoped("process A submits and exits; process B attaches and gets the result",
       ref: "acme/test/slow",
       steps: [{ kind: "template", id: "a", output: { late: true }, duration: "1 hour" }]
     }]
-  }))), 60_000)
+  }))))

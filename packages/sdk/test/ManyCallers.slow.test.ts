@@ -102,7 +102,7 @@ it.live(`${many} callers against ${perMinute} a minute end with every run once, 
     // retries that no caller made by hand are paid from the client's budget
     assert.isAtMost(requests - byHand, budgetOf(many))
   }).pipe(Effect.provide(layer), Effect.withClock(clock))
-}, 60_000)
+})
 
 it.scopedLive("100 callers over sockets, against the ledger of the emulator", () => {
   const clock = new HandClock()

@@ -396,7 +396,7 @@ describe("writing", () => {
       ).pipe(Effect.catchAllDefect((defect) => Effect.succeed(defect)))
       assert.deepInclude(error, { _tag: "CassetteError", reason: "TooLarge" })
       assert.isFalse((yield* list(join(path, ".."))).includes("cassette.json"))
-    }), 60_000)
+    }))
 })
 
 /** Records a program over a script, and gives what replays it. */

@@ -140,7 +140,7 @@ describe("two processes", () => {
       assert(error._tag === "AmbiguousRunError")
       const { runs } = yield* emulator.ledger
       assert.sameMembers([...error.executionIds], runs.map(({ executionId }) => executionId))
-    }).pipe(Effect.provide(setup({ capture: "full" }))), 60_000)
+    }).pipe(Effect.provide(setup({ capture: "full" }))))
 })
 
 describe("a program that is killed and started again", () => {

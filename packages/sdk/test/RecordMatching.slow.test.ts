@@ -144,7 +144,7 @@ describe("input", () => {
         )
         for (const [message, results] of expected) assert.sameDeepMembers(seen.get(message)!, results)
       }
-    }).pipe(Effect.withRandom(Random.make("shuffled"))), 60_000)
+    }).pipe(Effect.withRandom(Random.make("shuffled"))))
 
   it.scoped("used up", () =>
     Effect.gen(function*() {
@@ -313,7 +313,7 @@ describe("the report of a changed call", () => {
           JSON.stringify([parameters, mutation])
         )
       }
-    }), 60_000)
+    }))
 
   it.effect("also one of many, and outside its parameters (property)", () =>
     Effect.gen(function*() {

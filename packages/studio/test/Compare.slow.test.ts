@@ -174,8 +174,7 @@ describe("two runs", () => {
         assert.isAtMost(text.length, 4_000_000)
         const { step } = yield* stepAt(page, "run_1", "run_2", many - 1)
         assert.deepStrictEqual([step.loopIndex, step.output?.length], [many - 1, 3])
-      }),
-    60_000
+      })
   )
 
   it.scopedLive("of an emulator are compared without a request", () =>

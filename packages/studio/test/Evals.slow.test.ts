@@ -70,7 +70,7 @@ describe("the eval runs of a folder", () => {
       ])
       assert.deepStrictEqual(shown, JSON.parse(printed.stdout))
       assert.isAbove(report.overall.verdicts.regressed, 3)
-    }).pipe(Effect.provide(Real.emulator)), 60_000)
+    }).pipe(Effect.provide(Real.emulator)))
 
   it.scopedLive("have no verdicts without their definition, and say what to do", () =>
     Effect.gen(function*() {
@@ -170,8 +170,7 @@ describe("the cases of an eval run", () => {
         assert.deepStrictEqual(compared.sort(), all.filter(areDone).map(({ key }) => key).sort())
         assert.deepStrictEqual(compared.length, report.time!.cases)
         assert.isBelow(compared.length, all.length)
-      }).pipe(Effect.provide(Real.emulator)),
-    60_000
+      }).pipe(Effect.provide(Real.emulator))
   )
 
   it.scopedLive(
@@ -201,8 +200,7 @@ describe("the cases of an eval run", () => {
         const { cases } = yield* studio.cases({ ...address, verdict: "fail" })
         assert.isAbove(cases.length, 0)
         assert.isFalse(cases.some(({ checks }) => checks.some((check) => check.verdict === "regressed")))
-      }).pipe(Effect.provide(Real.emulator)),
-    60_000
+      }).pipe(Effect.provide(Real.emulator))
   )
 
   it.scopedLive("have both outputs, with their differences", () =>
@@ -225,7 +223,7 @@ describe("the cases of an eval run", () => {
           )
         }
       }
-    }).pipe(Effect.provide(Real.emulator)), 60_000)
+    }).pipe(Effect.provide(Real.emulator)))
 
   it.scopedLive("of many are read once, and paged from memory", () =>
     Effect.gen(function*() {
@@ -285,5 +283,5 @@ describe("the cases of an eval run", () => {
         assert.deepStrictEqual((yield* reads.eval(address)).notes, [])
         assert.strictEqual((yield* reads.cases(address, {})).total, 5)
       }).pipe(Effect.provide(TestContext.TestContext))
-    }).pipe(Effect.provide(Real.emulator)), 60_000)
+    }).pipe(Effect.provide(Real.emulator)))
 })

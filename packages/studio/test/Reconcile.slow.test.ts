@@ -138,8 +138,7 @@ describe("a batch against the runs of the server", () => {
           assert.strictEqual(Fs.readFileSync(file, "base64"), bytes)
           assert.match(plan.command!, /^noukai reconcile \S*five\.ledger --id 'five flows' --env dev --port \d+$/)
           assert.match(plan.settle!, / --settle --env dev/)
-        }).pipe(Effect.provide(emulator)),
-      60_000
+        }).pipe(Effect.provide(emulator))
     )
   }
 
