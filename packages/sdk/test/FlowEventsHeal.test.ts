@@ -528,7 +528,8 @@ describe("heal: when", () => {
           cut(),
           respond(...two.second)
         ],
-        Schedule.intersect(Schedule.exponential("1 second"), Schedule.recurs(3))
+        Schedule.intersect(Schedule.exponential("1 second"), Schedule.recurs(3)),
+        60_000
       )
       assert.strictEqual(result._tag, "Right")
       // anew after step_completed, but not after step_started
