@@ -100,8 +100,11 @@ export interface Check<in Case = unknown, in A = unknown, out R = never> {
   readonly expects?: unknown
   /** Why the check cannot judge a case, if it cannot. Refused before anything is sent. */
   readonly refuses?: (value: Case) => string | undefined
-  /** The verdict on a run that is `done`. `judged` is the run of the judge. It does not fail: failures are errors. */
-  readonly verdict: (value: Case, run: EvalRun<A>, judged?: JudgeRun) => Effect.Effect<Outcome, never, R>
+  /**
+   * The verdict on a run that is `done`. `judged` is the run of the judge. It does not fail: failures are errors. Without an
+   * outcome, the check does not judge the run.
+   */
+  readonly verdict: (value: Case, run: EvalRun<A>, judged?: JudgeRun) => Effect.Effect<Outcome | undefined, never, R>
 }
 
 const noNeeds: Needs = { steps: [], calls: false }
@@ -236,7 +239,11 @@ const outcomeOf = (answer: unknown): Outcome => {
 const build = <Case, A, R = never>(
   kind: string,
   parts: { readonly [name: string]: unknown },
-  verdict: (value: Case, run: EvalRun<A>, judged?: JudgeRun) => Outcome | Effect.Effect<Outcome, never, R>,
+  verdict: (
+    value: Case,
+    run: EvalRun<A>,
+    judged?: JudgeRun
+  ) => Outcome | Effect.Effect<Outcome | undefined, never, R>,
   more?: { readonly needs?: Partial<Needs> | undefined; readonly problem?: string | undefined }
 ): Check<Case, A, R> => {
   const problem = more?.problem ?? templateProblem(parts)
@@ -374,10 +381,11 @@ const within = <Case, R>(
       Either.match(part(run), {
         onLeft: Effect.succeed,
         onRight: (inner) =>
-          Effect.map(check.verdict(value, inner, judged), (outcome) => ({
-            ...outcome,
-            reason: line(`${kind === "at" ? "" : `${kind} `}${place}: ${outcome.reason}`)
-          }))
+          Effect.map(check.verdict(value, inner, judged), (outcome) =>
+            outcome && {
+              ...outcome,
+              reason: line(`${kind === "at" ? "" : `${kind} `}${place}: ${outcome.reason}`)
+            })
       }),
     ...(judge !== undefined && {
       judge: {
@@ -733,7 +741,7 @@ export const judge = <Case, A = unknown, R = never>(
     return Effect.map(
       judging.verdict(value, { ...run, result: found.value }),
       (outcome) =>
-        outcome.verdict === "error" || reason === undefined || Option.isNone(said)
+        outcome === undefined || outcome.verdict === "error" || reason === undefined || Option.isNone(said)
           ? outcome
           : { ...outcome, reason: line(said.value) }
     )

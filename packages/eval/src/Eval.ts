@@ -74,6 +74,11 @@ interface Common<S, Case, CaseI, P, A, E, R> {
   readonly case?: Schema.Schema<Case, CaseI> | undefined
   /** The key of a case, unique in the eval: at most 512 UTF-16 code units. */
   readonly key: (value: Case) => string
+  /**
+   * The names of the checks that judge a case: a list, or a text with commas or spaces between. Another name is refused
+   * before anything is sent. Default: all, also if there are none.
+   */
+  readonly checksOf?: ((value: Case) => ReadonlyArray<string> | string | undefined) | undefined
   /** Default: no case may regress. */
   readonly thresholds?: Thresholds | undefined
 }

@@ -9,6 +9,7 @@ import { rowOptions } from "@effect-noukai/sdk/kit/runOptions"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as JSONSchema from "effect/JSONSchema"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
@@ -23,7 +24,7 @@ import { readText } from "./internal/file.js"
 import { fitting, fromTexts, JsonSchema, mismatchOf } from "./internal/jsonSchema.js"
 import { type Parsed, parseYaml, type Place } from "./internal/parse.js"
 import * as Ranges from "./internal/ranges.js"
-import { canonical, exact, filled, keysOf, pathProblem, show, templateProblem } from "./internal/values.js"
+import { canonical, exact, filled, keysOf, pathProblem, show, templateProblem, valueAt } from "./internal/values.js"
 
 const described = <A, I, R>(schema: Schema.Schema<A, I, R>, description: string): Schema.Schema<A, I, R> =>
   schema.annotations({ description })
@@ -109,6 +110,11 @@ const fileOf = (check: Schema.Schema<unknown>) =>
     input: Template,
     operation: Schema.optional(Schema.Literal("jobs", "execute")),
     checks: described(Schema.Record({ key: Schema.String, value: check }), "The checks by their names."),
+    checksOf: Schema.optional(described(
+      Schema.String,
+      "The path in a case of the names of the checks that judge it: a list, or a text such as \"score, short\". A case " +
+        "without names has all checks. Default: every check judges every case."
+    )),
     thresholds: Schema.optional(Thresholds)
   })
 
@@ -257,7 +263,7 @@ export const parse = (text: string, path: string): Effect.Effect<Eval<unknown>, 
   Effect.gen(function*() {
     const file = yield* parseYaml(path, text)
     const decoded = yield* file.decode(File)
-    const { flow, input, key, name, operation, thresholds } = decoded
+    const { checksOf, flow, input, key, name, operation, thresholds } = decoded
     const wrong = inputProblem(input, false)
     if (wrong !== undefined) return yield* file.invalid(["input"], wrong)
     const checks: { [name: string]: Check.Check } = {}
@@ -273,6 +279,9 @@ export const parse = (text: string, path: string): Effect.Effect<Eval<unknown>, 
       },
       input: (value) => exact(inputOf(input)(value)) as never,
       operation,
+      checksOf: checksOf === undefined
+        ? checksOf
+        : (value) => Option.getOrUndefined(valueAt(value, checksOf)) as string | undefined,
       thresholds
     }, checks)
     const problem = Definition.problemOf(definition)

@@ -14,7 +14,8 @@ import { Outcome } from "./EvalRun.js"
  * - `regressed`: the baseline passes, and the candidate fails.
  * - `fixed`: the baseline fails, and the candidate passes.
  * - `error`: at least one side has neither a majority of passes nor of fails.
- * - `not comparable`: the baseline has no such case, or the case, the check or the parameters of the flow have changed.
+ * - `not comparable`: the baseline has no verdict: it has no such case, its check did not judge the case, or the case, the
+ *   check or the parameters of the flow have changed. A case that no check judged is not comparable, too.
  *
  * @since 0.1.0
  * @category schemas
@@ -118,7 +119,7 @@ export const CaseVerdict = Schema.Struct({
   hash: Schema.String,
   /** Of all checks together: a case passes if every check passes. */
   verdict: Verdict,
-  /** By the names of the checks, in the order of the definition. */
+  /** By the names of the checks, in the order of the definition, without those that did not judge the case. */
   checks: Schema.Record({ key: Schema.String, value: CheckVerdict }),
   candidate: Schema.Array(Trial),
   /** Absent without a baseline, and with a stored one. */

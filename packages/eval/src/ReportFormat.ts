@@ -111,7 +111,7 @@ export const csv: ReportFormat = (report, cases) => {
   const verdicts = (one: CaseVerdict) =>
     checks.flatMap((name) => {
       const check = one.checks[name]
-      return check === undefined ? ["error", ""] : [check.verdict, reasons(report, check).join("\n")]
+      return check === undefined ? ["", ""] : [check.verdict, reasons(report, check).join("\n")]
     })
   const rows = Stream.map(cases, (one): ReadonlyArray<unknown> => [
     one.no,

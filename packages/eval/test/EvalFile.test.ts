@@ -9,7 +9,7 @@ import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parse as parseYaml } from "yaml"
-import { casesOf, checked, type Definition } from "../src/internal/definition.js"
+import { casesOf, checked, type Definition, type EvalCase } from "../src/internal/definition.js"
 import { fitting, fromTexts } from "../src/internal/jsonSchema.js"
 import { outcomesOf } from "../src/internal/verdict.js"
 
@@ -88,7 +88,7 @@ const folder = Effect.acquireRelease(
 
 const asDefinition = (of: unknown) => of as Definition
 
-const collected = (of: Definition) => Stream.runCollect(casesOf(of)) as Effect.Effect<Chunk.Chunk<object>, unknown>
+const collected = (of: Definition) => Stream.runCollect(casesOf(of)) as Effect.Effect<Chunk.Chunk<EvalCase>, unknown>
 
 const refusal = (definition: object | string) =>
   EvalFile.parse(
@@ -301,6 +301,51 @@ describe("EvalFile", () => {
       const text = JSON.stringify({ ...file, case: undefined, cases: rows, checks: { ...file.checks, near } })
       const one = asDefinition(yield* EvalFile.parse(text, "a.eval.json"))
       assert.include(Chunk.unsafeHead(yield* collected(one)), { key: "9007199254740991" })
+    }))
+
+  it.effect("a case names the checks that judge it, in a list or a text, and all judge it otherwise", () =>
+    Effect.gen(function*() {
+      const sets = (rows: ReadonlyArray<object>) =>
+        Effect.flatMap(
+          EvalFile.parse(
+            JSON.stringify({
+              ...json,
+              case: undefined,
+              cases: rows.map((row, n) => ({ id: n, text: "x", expected: 1, ...row })),
+              input: {},
+              checks: { score: { equals: { $case: "expected" } }, "a b": { maxCostUsd: 1 }, b: { maxCostUsd: 2 } },
+              thresholds: {},
+              checksOf: "meta.checks"
+            }),
+            "a.eval.json"
+          ),
+          (one) => Effect.map(collected(asDefinition(one)), Chunk.toReadonlyArray)
+        )
+      const named = (checks: unknown) => ({ meta: { checks } })
+      const read = yield* sets([
+        {},
+        named(null),
+        named([]),
+        named(" "),
+        named("b, a b"),
+        named("score b"),
+        named(["b"])
+      ])
+      assert.deepStrictEqual(
+        read.map(({ checks }) => checks === undefined ? "all" : [...checks]),
+        ["all", "all", "all", "all", ["b", "a b"], ["score", "b"], ["b"]]
+      )
+      // the field that an absent check expects may be missing
+      assert.strictEqual((yield* sets([{ ...named("b"), expected: undefined }])).length, 1)
+      const refused = (checks: unknown) =>
+        Effect.map(Effect.flip(sets([{}, named(checks)])), (error) => (error as InvalidEvalError).message)
+      assert.deepStrictEqual(yield* Effect.forEach(["b, scroe", ["constructor"], [777], 7, {}], refused), [
+        "row 2: the list of its checks has \"scroe\": did you mean score?",
+        "row 2: the list of its checks has \"constructor\": the checks are score, a b, b",
+        "row 2: the list of its checks has 777: the checks are score, a b, b",
+        "row 2: the list of its checks is 7: it must be a list of names",
+        "row 2: the list of its checks is {}: it must be a list of names"
+      ])
     }))
 
   it("the published JSON Schema is that of the files, and accepts and refuses what they do", async () => {

@@ -600,6 +600,33 @@ describe("judges", () => {
       }).pipe(Effect.provide(layer({ flows }))))
   }
 
+  it.live("run for the cases alone whose checks have them, and the others are not counted", () =>
+    Effect.gen(function*() {
+      const judge = Check.judge("acme/test/judge", {
+        input: (_: Case, { result }) => ({ message: JSON.stringify(result), parameters: { ok: true } })
+      })
+      const some = Eval.make("some", {
+        ...options(casesOf(4)),
+        checksOf: ({ id }) => id === "c2" ? ["judge"] : id === "c3" ? "equals, judge" : ["equals"]
+      }, { equals, judge })
+      const report = yield* Eval.run(some, { ...quick, candidate: 2, baseline: 1 })
+      assert.deepStrictEqual([report.cost.judges.runs, yield* judgings], [4, 4])
+      assert.deepStrictEqual([report.checks.equals?.candidate.of, report.checks.judge?.candidate.of], [3, 2])
+      assert.deepStrictEqual([report.errors, report.overall.candidate.of], [0, 4])
+      const cases = yield* collect(Eval.cases(some))
+      const expected = [["equals"], ["judge"], ["equals", "judge"], ["equals"]]
+      assert.deepStrictEqual(cases.map(({ checks }) => Object.keys(checks)), expected)
+      assert.deepStrictEqual(cases.map(({ candidate: [one] }) => Object.keys(one!.outcomes)), expected)
+      // a blessed baseline lacks the verdicts that a later set asks for
+      const baseline = yield* Baseline.bless(report, Eval.cases(some))
+      const all = Eval.make("some", options(casesOf(4)), { equals, judge })
+      const later = yield* Eval.report(all, { baseline })
+      assert.deepStrictEqual(
+        [later.checks.equals?.verdicts["not comparable"], later.checks.equals?.verdicts.error, later.stale],
+        [1, 0, []]
+      )
+    }).pipe(Effect.provide(layer({ flows }))))
+
   it.live("judge again when the run is scored, if that is asked for, and otherwise never twice in a run", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator

@@ -174,7 +174,7 @@ describe("patterns of evals", () => {
 
   it.effect("matches is an error, which names the pattern and its limit", () =>
     Effect.gen(function*() {
-      const { reason, verdict } = yield* Check.matches(hanging[0]!).verdict({}, run)
+      const { reason, verdict } = (yield* Check.matches(hanging[0]!).verdict({}, run))!
       assert.deepStrictEqual([verdict, reason], [
         "error",
         `the pattern /${hanging[0]}/u was stopped: it takes longer than 1s`

@@ -163,6 +163,18 @@ failed: no difference that 7 cases could show: 1 regressed, 1 fixed (p = 1)
     )
   })
 
+  it("leaves the place of a check empty that did not judge a case", async () => {
+    const { polite } = caseOf(1, "pass").checks
+    const one: CaseVerdict = { ...caseOf(1, "pass"), checks: { polite: polite! } }
+    const [title = "", row = ""] = (await written(ReportFormat.csv, report, [one])).split("\r\n")
+    assert.include(title, "verdict,score,score: reasons,polite,polite: reasons")
+    assert.include(row, "pass,,,pass,equal")
+    const tests = (await written(ReportFormat.junit, report, [one])).split("<testcase")
+    assert.deepStrictEqual([tests.length, tests[1]?.includes("spelling.polite")], [2, true])
+    const html = await written(ReportFormat.html, report, [one])
+    assert.match(html.slice(html.lastIndexOf("<tbody")), /pass<\/td>\s*<td[^>]*><\/td>\s*<td[^>]*>pass<\/td>/)
+  })
+
   it("shows the reason of each check, and the differences of values that have parts", async () => {
     const lines = async (check: Check.Check, result: unknown) => {
       const run = {
@@ -174,7 +186,7 @@ failed: no difference that 7 cases could show: 1 regressed, 1 fixed (p = 1)
         result,
         costUsd: "0.5"
       } as const
-      const candidate = await Effect.runPromise(check.verdict({}, run))
+      const candidate = (await Effect.runPromise(check.verdict({}, run)))!
       const one: CaseVerdict = { ...caseOf(1, "fail", false), checks: { it: { verdict: "fail", candidate } } }
       return (await written(ReportFormat.text, alone, [one])).split("\n").filter((line) => line.startsWith("    it: "))
         .map((line) => line.slice(8))

@@ -3,7 +3,7 @@ import type { JobInput, RequestInput } from "@effect-noukai/batch/Batch"
 import * as BatchSource from "@effect-noukai/batch/BatchSource"
 import { Flow, NoukaiConfig, type NoukaiError, type Tools } from "@effect-noukai/sdk"
 import type { FlowRef } from "@effect-noukai/sdk/Flow"
-import { isFields, misnamed, type Names, type Problem } from "@effect-noukai/sdk/kit/names"
+import { hint, isFields, misnamed, type Names, type Problem } from "@effect-noukai/sdk/kit/names"
 import { withoutDigits } from "@effect-noukai/sdk/kit/plainJson"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -18,7 +18,7 @@ import { InvalidEvalError } from "../EvalError.js"
 import { Thresholds } from "../EvalOptions.js"
 import type { Hashes } from "../EvalReport.js"
 import { canonical, exact, filled, line, messageOf, schemaText, shortHash, show } from "./values.js"
-import type { Checks } from "./verdict.js"
+import { type Checks, checksOfCase } from "./verdict.js"
 
 // named by the public types
 export const TypeId: unique symbol = Symbol.for("@effect-noukai/eval/Eval")
@@ -32,6 +32,7 @@ interface Options {
   readonly operation?: "jobs" | "execute" | undefined
   readonly tools?: Tools.ToolSet<NoukaiError, never> | undefined
   readonly thresholds?: Thresholds | undefined
+  readonly checksOf?: ((value: unknown) => ReadonlyArray<string> | string | undefined) | undefined
 }
 
 /** An eval as it was defined. */
@@ -94,6 +95,7 @@ const names: Names<Definition> = {
   operation: true,
   tools: true,
   thresholds: true,
+  checksOf: true,
   problem: true
 }
 
@@ -108,8 +110,9 @@ export const problemOf = (definition: Definition): readonly [field: string, reas
     return ["cases", "must be a source or an iterable of cases"]
   }
   if (definition.case !== undefined && !Schema.isSchema(definition.case)) return ["case", "must be a Schema"]
-  for (const field of ["key", "input"] as const) {
-    if (typeof definition[field] !== "function") return [field, "must be a function of a case"]
+  for (const field of ["key", "input", "checksOf"] as const) {
+    const isAbsent = field === "checksOf" && definition[field] === undefined
+    if (!isAbsent && typeof definition[field] !== "function") return [field, "must be a function of a case"]
   }
   if (operation !== "jobs" && operation !== "execute") return ["operation", "must be \"jobs\" or \"execute\""]
   if (operation === "jobs" && tools !== undefined) return ["tools", "require operation \"execute\""]
@@ -178,6 +181,8 @@ export interface EvalCase {
   readonly input: JobInput | RequestInput
   /** Of the case in the source, and of its input. */
   readonly hash: string
+  /** The names of the checks that judge it. Absent: all. */
+  readonly checks?: ReadonlySet<string>
 }
 
 const longestKey = 512
@@ -196,6 +201,31 @@ const keyProblem = (key: unknown): string | undefined =>
 const thrown = (error: unknown): string =>
   line(ParseResult.isParseError(error) ? Flow.formatMismatch(error) : messageOf(error))
 
+/** The names in a text. A name may have spaces, so that commas come first. */
+const split = (text: string, checks: Checks): ReadonlyArray<string> =>
+  text.split(",").flatMap((part) => Object.hasOwn(checks, part.trim()) ? [part.trim()] : part.split(/\s+/))
+    .filter((name) => name !== "")
+
+/** The names of the checks that judge a case; none if all do. */
+const namesOf = (
+  { checks, checksOf }: Definition,
+  value: unknown
+): Either.Either<ReadonlySet<string> | undefined, string> =>
+  Either.try({ try: () => checksOf?.(value), catch: (error) => `cannot be made: ${thrown(error)}` }).pipe(
+    Either.flatMap((given: unknown = []) => {
+      const names = typeof given === "string" ? split(given, checks) : given ?? []
+      if (!Array.isArray(names)) return Either.left(`is ${show(given)}: it must be a list of names`)
+      const unknown: unknown = names.find((name) => typeof name !== "string" || !Object.hasOwn(checks, name))
+      return unknown === undefined
+        ? Either.right(names.length === 0 ? undefined : new Set<string>(names))
+        : Either.left(
+          `has ${show(unknown)}: ${
+            hint(String(unknown), Object.keys(checks), `the checks are ${Object.keys(checks).join(", ")}`)
+          }`
+        )
+    })
+  )
+
 type Row = Extract<BatchSource.SourceRow<unknown>, { readonly _tag: "Row" }>
 
 /** Reads the rows of a source as cases, each key once. */
@@ -211,7 +241,10 @@ const reading = (definition: Definition) => {
     const earlier = places.get(key.right)
     if (earlier !== undefined) return wrong("key", `${show(key.right)} is already used by ${earlier}`)
     places.set(key.right, row.at)
-    for (const [check, { expects, kind, refuses }] of Object.entries(definition.checks)) {
+    const own = namesOf(definition, value)
+    if (Either.isLeft(own)) return wrong("the list of its checks", own.left)
+    const checks = own.right === undefined ? {} : { checks: own.right }
+    for (const [check, { expects, kind, refuses }] of Object.entries(checksOfCase(definition.checks, checks))) {
       const expected = Either.try(() => {
         const values = filled(expects, { $case: value })
         if (kind !== "near") exact(values)
@@ -225,7 +258,7 @@ const reading = (definition: Definition) => {
     if (!Predicate.isRecord(input.right)) return wrong("input", `is ${show(input.right)}, which is not an object`)
     const hash = Either.try(() => shortHash(canonical([row.value, input.right])))
     if (Either.isLeft(hash)) return wrong("the case", `is not JSON: ${thrown(hash.left)}`)
-    return Either.right({ no, at: row.at, key: key.right, value, input: input.right, hash: hash.right })
+    return Either.right({ no, at: row.at, key: key.right, value, input: input.right, hash: hash.right, ...checks })
   }
   return (row: BatchSource.SourceRow<unknown>, no: number): Effect.Effect<EvalCase, InvalidEvalError> => {
     const wrong = (reason: string) => new InvalidEvalError({ at: row.at, field: "the case", reason })

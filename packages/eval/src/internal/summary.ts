@@ -73,9 +73,9 @@ const counting = (hasBaseline: boolean) => {
   const baseline = rates()
   type One = Pick<Outcome, "verdict" | "score">
   return {
-    add: (verdict: Verdict, after: One, before: One | undefined): void => {
+    add: (verdict: Verdict, after: One | undefined, before: One | undefined): void => {
       verdicts[verdict]++
-      candidate.add(after.verdict, after.score)
+      if (after !== undefined) candidate.add(after.verdict, after.score)
       if (before !== undefined) baseline.add(before.verdict, before.score)
     },
     summary: (): Summary => {
@@ -107,11 +107,12 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
   const add = (one: CaseVerdict): void => {
     cases++
     const verdicts = Object.values(one.checks)
-    const before = verdicts.flatMap(({ baseline }) => baseline === undefined ? [] : [baseline.verdict])
+    const side = (outcomes: ReadonlyArray<Outcome>) =>
+      outcomes.length === 0 ? undefined : { verdict: together(outcomes.map(({ verdict }) => verdict)) }
     overall.add(
       one.verdict,
-      { verdict: together(verdicts.map(({ candidate }) => candidate.verdict)) },
-      before.length === 0 ? undefined : { verdict: together(before) }
+      side(verdicts.map(({ candidate }) => candidate)),
+      side(verdicts.flatMap(({ baseline = [] }) => baseline))
     )
     for (const [name, { baseline, candidate, verdict }] of Object.entries(one.checks)) {
       checks[name]?.add(verdict, candidate, baseline)

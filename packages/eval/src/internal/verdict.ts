@@ -1,5 +1,6 @@
 /** Verdicts: of the checks on one run, and of a case from its trials. */
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import type { Check } from "../Check.js"
 import type { CaseVerdict, CheckVerdict, Trial, Verdict } from "../EvalReport.js"
@@ -23,7 +24,16 @@ export const withoutResult = ({ error, state }: EvalRun): Outcome | undefined =>
   return { verdict: "error", reason: line(`the run is ${state}${error === undefined ? "" : `: ${error.message}`}`) }
 }
 
-/** The outcomes of all checks on a run. A check that throws is an error. `judged` are the runs of judges, by check. */
+/** The checks that judge a case: those of its set, or all. */
+export const checksOfCase = <C>(
+  checks: { readonly [name: string]: C },
+  { checks: names }: { readonly checks?: ReadonlySet<string> }
+): { readonly [name: string]: C } => names === undefined ? checks : Record.filter(checks, (_, name) => names.has(name))
+
+/**
+ * The outcomes of all checks on a run, without those that do not judge it. A check that throws is an error. `judged` are
+ * the runs of judges, by check.
+ */
 export function outcomesOf<R>(
   checks: Checks<R>,
   value: unknown,
@@ -32,7 +42,7 @@ export function outcomesOf<R>(
 ): Effect.Effect<Trial["outcomes"], never, R> {
   const same = withoutResult(run)
   if (same !== undefined) return Effect.succeed(Record.map(checks, () => same))
-  return Effect.all(
+  const outcomes = Effect.all(
     Record.map(checks, (check, name) =>
       Effect.suspend(() => check.verdict(value, run, judged[name])).pipe(
         Effect.catchAllDefect((defect) =>
@@ -40,6 +50,7 @@ export function outcomesOf<R>(
         )
       ))
   )
+  return Effect.map(outcomes, Record.filter(Predicate.isNotUndefined))
 }
 
 /** The verdicts of a stored baseline on a case, of the checks that can be compared. */
@@ -54,11 +65,9 @@ export interface JudgedCase extends Pick<CaseVerdict, "no" | "key" | "at" | "has
 
 const mean = (values: ReadonlyArray<number>): number => values.reduce((sum, value) => sum + value, 0) / values.length
 
-/** The outcome that more than half of the trials have; otherwise an error. */
-export const majority = (outcomes: ReadonlyArray<Outcome>): Outcome => {
-  const [first] = outcomes
-  if (first === undefined) return { verdict: "error", reason: "the case did not run" }
-  if (outcomes.length === 1) return first
+/** The outcome that more than half of the trials have; otherwise an error. None if the check judged no trial. */
+export const majority = (outcomes: ReadonlyArray<Outcome>): Outcome | undefined => {
+  if (outcomes.length < 2) return outcomes[0]
   const of = (verdict: Outcome["verdict"]) => outcomes.filter((outcome) => outcome.verdict === verdict)
   const counts = `${of("pass").length} of ${outcomes.length} trials pass, ${of("fail").length} fail`
   const scores = outcomes.flatMap(({ score }) => score === undefined ? [] : [score])
@@ -90,16 +99,17 @@ export const caseVerdict = (names: ReadonlyArray<string>, judged: JudgedCase): C
   const { at, baseline, candidate, hash, key, no } = judged
   const outcomeOf = (trials: ReadonlyArray<Trial>, name: string) =>
     majority(trials.flatMap(({ outcomes: { [name]: outcome } }) => outcome === undefined ? [] : [outcome]))
-  const checks = names.map((name): [string, CheckVerdict] => {
+  const checks = names.flatMap((name): ReadonlyArray<[string, CheckVerdict]> => {
     const outcome = outcomeOf(candidate, name)
-    if (baseline === undefined) return [name, { verdict: outcome.verdict, candidate: outcome }]
+    if (outcome === undefined) return []
+    if (baseline === undefined) return [[name, { verdict: outcome.verdict, candidate: outcome }]]
     const before = !isStored(baseline)
       ? outcomeOf(baseline, name)
       : Object.hasOwn(baseline, name)
       ? { verdict: baseline[name]!, reason: "stored in the baseline" }
       : undefined
     const verdict = compared(outcome.verdict, before?.verdict)
-    return [name, { verdict, candidate: outcome, ...(before !== undefined && { baseline: before }) }]
+    return [[name, { verdict, candidate: outcome, ...(before !== undefined && { baseline: before }) }]]
   })
   const verdict = caseTogether(checks.map(([, check]) => check), baseline !== undefined)
   const ran = baseline !== undefined && !isStored(baseline) && { baseline }
@@ -108,6 +118,7 @@ export const caseVerdict = (names: ReadonlyArray<string>, judged: JudgedCase): C
 
 /** The verdict of all checks together; with a baseline, of those that can be compared. */
 const caseTogether = (checks: ReadonlyArray<CheckVerdict>, hasBaseline: boolean): Verdict => {
+  if (checks.length === 0) return "not comparable"
   if (!hasBaseline) return together(checks.map(({ candidate }) => candidate.verdict))
   const both = checks.filter(({ baseline }) => baseline !== undefined)
   const candidate = together((both.length === 0 ? checks : both).map(({ candidate }) => candidate.verdict))

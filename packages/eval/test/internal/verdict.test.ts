@@ -15,7 +15,7 @@ const [pass, fail, error] = [outcome("pass"), outcome("fail"), outcome("error")]
 
 describe("majority", () => {
   it("more than half of the trials decide, and a tie is an error", () => {
-    const verdicts = (...outcomes: ReadonlyArray<Outcome>) => majority(outcomes).verdict
+    const verdicts = (...outcomes: ReadonlyArray<Outcome>) => majority(outcomes)?.verdict
     assert.strictEqual(verdicts(pass), "pass")
     assert.strictEqual(verdicts(pass, fail, pass), "pass")
     assert.strictEqual(verdicts(pass, fail, fail), "fail")
@@ -23,7 +23,7 @@ describe("majority", () => {
     assert.strictEqual(verdicts(pass, error), "error")
     assert.strictEqual(verdicts(pass, pass, error), "pass")
     assert.strictEqual(verdicts(pass, fail, error), "error")
-    assert.strictEqual(verdicts(), "error")
+    assert.isUndefined(verdicts())
   })
 
   it("says how many trials pass, and has the mean of their scores", () => {
@@ -32,8 +32,8 @@ describe("majority", () => {
       reason: "2 of 3 trials pass, 1 fail: pass",
       score: 2 / 3
     })
-    assert.strictEqual(majority([pass, fail]).reason, "no majority: 1 of 2 trials pass, 1 fail")
-    assert.strictEqual(majority([pass, error]).reason, "no majority: 1 of 2 trials pass, 0 fail; error")
+    assert.strictEqual(majority([pass, fail])?.reason, "no majority: 1 of 2 trials pass, 1 fail")
+    assert.strictEqual(majority([pass, error])?.reason, "no majority: 1 of 2 trials pass, 0 fail; error")
   })
 })
 
@@ -94,6 +94,50 @@ describe("the verdict on a case", () => {
       caseVerdict(["one"], { ...place, candidate: trialsOf({ one: "e" }), baseline: {} }).verdict,
       "error"
     )
+  })
+})
+
+describe("a check without an outcome", () => {
+  const verdictsOf = (
+    candidate: { readonly [check: string]: string },
+    baseline: Parameters<typeof caseVerdict>[1]["baseline"]
+  ) => caseVerdict(["one", "two"], { ...place, candidate: trialsOf(candidate), ...(baseline && { baseline }) })
+
+  it("is absent from its case where the candidate has none, and not comparable where only the baseline has none", () => {
+    const one = verdictsOf({ one: "p" }, trialsOf({ one: "p", two: "f" }))
+    assert.deepStrictEqual([Object.keys(one.checks), one.verdict], [["one"], "pass"])
+    const both = verdictsOf({ one: "p", two: "f" }, trialsOf({ one: "p" }))
+    assert.deepStrictEqual([both.checks.two!.verdict, both.verdict], ["not comparable", "pass"])
+    const stored = verdictsOf({ one: "p", two: "f" }, { two: "pass" })
+    assert.deepStrictEqual([stored.checks.one!.verdict, stored.verdict], ["not comparable", "regressed"])
+  })
+
+  it("counts the trials that it judged", () => {
+    const [first, ...others] = trialsOf({ one: "ppp", two: "pff" })
+    const { checks } = caseVerdict(["one", "two"], {
+      ...place,
+      candidate: [first!, ...others.map((trial) => ({ ...trial, outcomes: { one: pass } }))]
+    })
+    assert.deepStrictEqual([checks.one!.verdict, checks.two!.candidate], ["pass", pass])
+  })
+
+  it("is not counted, and a case without outcomes is neither a pass nor a fail", () => {
+    const fold = summing(["one", "two"], true)
+    fold.add(verdictsOf({ one: "p", two: "p" }, trialsOf({ one: "f", two: "p" })))
+    fold.add(verdictsOf({ two: "p" }, trialsOf({ two: "p" })))
+    const none = verdictsOf({ three: "p" }, trialsOf({ one: "p" }))
+    assert.deepStrictEqual([none.checks, none.verdict], [{}, "not comparable"])
+    fold.add(none)
+    const { checks, overall } = fold.report(facts)
+    const counts = { pass: 0, fail: 0, regressed: 0, fixed: 0, error: 0, "not comparable": 0 }
+    assert.deepStrictEqual(checks.one!.verdicts, { ...counts, fixed: 1 })
+    assert.deepStrictEqual(checks.two!.verdicts, { ...counts, pass: 2 })
+    assert.deepStrictEqual(overall.verdicts, { ...counts, pass: 1, fixed: 1, "not comparable": 1 })
+    assert.deepStrictEqual([overall.candidate.of, overall.baseline?.of], [2, 2])
+    const empty = summing(["one"], false)
+    empty.add(caseVerdict(["one"], { ...place, candidate: trialsOf({ two: "p" }) }))
+    const { gate, sentence } = empty.report(facts)
+    assert.deepStrictEqual([gate, sentence], ["incomplete", "incomplete: no case passes or fails"])
   })
 })
 

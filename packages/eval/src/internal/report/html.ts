@@ -48,9 +48,9 @@ const row = (report: EvalReport, checks: ReadonlyArray<string>) => (one: CaseVer
   cells: [
     { content: one.key, sort: one.no },
     { content: listedAs(one), sort: verdicts.indexOf(listedAs(one)) },
-    ...checks.map((check) => one.checks[check]?.verdict ?? "error").map((verdict) => ({
-      content: verdict,
-      sort: verdicts.indexOf(verdict)
+    ...checks.map((check) => one.checks[check]?.verdict).map((verdict) => ({
+      content: verdict ?? "",
+      sort: verdict === undefined ? verdicts.length : verdicts.indexOf(verdict)
     }))
   ],
   detail: detail(report, one),

@@ -25,7 +25,7 @@ import type { Cost } from "../../EvalReport.js"
 import type { EvalRun, JudgeRun } from "../../EvalRun.js"
 import { addressOf } from "../definition.js"
 import { canonical, messageOf, shortHash, show } from "../values.js"
-import { withoutResult } from "../verdict.js"
+import { checksOfCase, withoutResult } from "../verdict.js"
 import * as Facts from "./facts.js"
 import {
   type CaseRuns,
@@ -85,10 +85,12 @@ const rowOf = (
 export const moving: ReadonlyArray<string> = ["production *", "draft *"]
 
 /** The rows of the judges of a case, by run and check. Only runs whose verdicts depend on them are judged. */
-const rowsOfCase = (judges: Judges, one: CaseRuns) =>
-  [...one.candidate, ...one.baseline ?? []].map((run) =>
-    [run, withoutResult(run) === undefined ? Record.map(judges, (judge) => rowOf(judge, one, run)) : {}] as const
+const rowsOfCase = (judges: Judges, one: CaseRuns) => {
+  const own = checksOfCase(judges, one)
+  return [...one.candidate, ...one.baseline ?? []].map((run) =>
+    [run, withoutResult(run) === undefined ? Record.map(own, (judge) => rowOf(judge, one, run)) : {}] as const
   )
+}
 
 /** The rows of some cases by their keys. */
 const byKey = (rows: ReadonlyArray<ReturnType<typeof rowsOfCase>>): ReadonlyMap<string, JudgeRow> =>

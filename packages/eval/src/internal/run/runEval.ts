@@ -24,7 +24,7 @@ import { limitNames, named, optionsOf, reportNames, runNames, scoreNames } from 
 import * as Ranges from "../ranges.js"
 import { summing } from "../summary.js"
 import { line, namedVersion, show } from "../values.js"
-import { caseVerdict, outcomesOf } from "../verdict.js"
+import { caseVerdict, checksOfCase, outcomesOf } from "../verdict.js"
 import { type Cassettes, cassettesOf } from "./cassettes.js"
 import * as Facts from "./facts.js"
 import * as Judges from "./judges.js"
@@ -266,9 +266,9 @@ export const score = Effect.fnUntraced(function*(definition: Definition, options
   return yield* reported(session, judges, options)
 })
 
-const trialOf = (definition: Definition, { judged, value }: Judges.JudgedRuns, run: EvalRun) =>
+const trialOf = (definition: Definition, one: Judges.JudgedRuns, run: EvalRun) =>
   Effect.map(
-    outcomesOf(definition.checks, value, run, judged.get(run)),
+    outcomesOf(checksOfCase(definition.checks, one), one.value, run, one.judged.get(run)),
     (outcomes): Trial => withDigits({ ...Struct.pick(run, "trial", ...Trials.rowFields), outcomes }, digitsOf(run))
   )
 
