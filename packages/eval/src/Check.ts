@@ -5,11 +5,11 @@
  */
 import type { JobInput } from "@effect-noukai/batch/Batch"
 import * as Flow from "@effect-noukai/sdk/Flow"
-import { isNegativeTime, type Names } from "@effect-noukai/sdk/kit/names"
+import type { Names } from "@effect-noukai/sdk/kit/names"
 import { withoutDigits } from "@effect-noukai/sdk/kit/plainJson"
 import { parseCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -17,11 +17,13 @@ import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { type EvalRun, type JudgeRun, Outcome } from "./EvalRun.js"
+import { callsProblem, millisOf, namedProblem, notFlag, passProblem, toleranceProblem } from "./internal/options.js"
 import * as Ranges from "./internal/ranges.js"
 import {
   amountForms,
   canonical,
   filled,
+  hasAll,
   isSame,
   line,
   messageOf,
@@ -363,8 +365,25 @@ export const step = <Case, R>(stepId: string, check: Check<Case, unknown, R>): C
   }
 }
 
-const namedProblem = (what: string, name: unknown): string | undefined =>
-  typeof name === "string" && name !== "" ? undefined : `must have ${what}, not ${show(name)}`
+/**
+ * Passes where a check fails, and fails where it passes. An error stays an error, a score becomes `1 - score`, and a run
+ * that failed fails. `Check.not(Check.equals(1, { at: "n" }))` passes a result without `n`; `Check.at("n", Check.not(…))`
+ * fails it.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const not = <Case, A, R>(check: Check<Case, A, R>): Check<Case, A, R> => ({
+  ...check,
+  definition: canonical(["not", check.definition]),
+  verdict: (...of) =>
+    Effect.map(check.verdict(...of), (outcome) => {
+      if (outcome === undefined || outcome.verdict === "error") return outcome
+      const { actual, reason, score, verdict } = outcome
+      const more = { ...(score !== undefined && { score: 1 - score }), ...(actual !== undefined && { actual }) }
+      return verdict === "pass" ? fail(`must not pass: ${reason}`, more) : pass(`does not pass: ${reason}`, more)
+    })
+})
 
 /** A check of a part of a run, or an outcome if the run does not have it. */
 const within = <Case, R>(
@@ -444,9 +463,6 @@ export const contains: <Case>(
     expectedOf(expected, value) === "" ? "contains an empty text, which is in every text" : undefined
   return { ...check, refuses }
 }
-
-const notFlag = (what: string, value: unknown): string | undefined =>
-  typeof value === "boolean" ? undefined : `has ${what} that must be true or false, not ${show(value)}`
 
 /**
  * Checks that a text matches a regular expression. A text is an expression with the flag `u`. An expression that takes
@@ -530,26 +546,6 @@ export const near: <Case>(
   return { ...check, refuses }
 }
 
-const toleranceProblem = (tolerances: { readonly [name: string]: unknown }): string | undefined =>
-  Object.entries(tolerances).flatMap(([name, value]) => {
-    const problem = Ranges.outOf(Ranges.limit, value)
-    return problem === undefined ? [] : [`has a ${name} that ${problem}`]
-  })[0]
-
-const callsProblem = (options: { readonly [name: string]: unknown }): string | undefined =>
-  options.times !== undefined && (options.min ?? options.max) !== undefined
-    ? "must have times alone, or min and max"
-    : (["times", "min", "max"] as const).flatMap((name) => {
-      const problem = options[name] === undefined ? undefined : Ranges.outOf(Ranges.count, options[name])
-      return problem === undefined ? [] : [`has a ${name} that ${problem}`]
-    })[0]
-
-/** Whether a value has all that is expected: objects may have more fields. */
-const hasAll = (actual: unknown, wanted: unknown): boolean =>
-  Predicate.isRecord(wanted)
-    ? Predicate.isRecord(actual) && Object.keys(wanted).every((key) => hasAll(actual[key], wanted[key]))
-    : isSame(actual, wanted)
-
 /**
  * Checks the calls of a tool that our own handlers answered: by default at least one. `arguments` selects the calls
  * that have these arguments, and perhaps others.
@@ -629,12 +625,6 @@ export const maxDuration = (limit: Duration.DurationInput): Check => {
   })
 }
 
-/** The milliseconds of a duration. NaN for a value that is none, or is negative: Effect reads those as 0. */
-const millisOf = (limit: Duration.DurationInput): number =>
-  isNegativeTime(limit)
-    ? NaN
-    : Option.getOrElse(Option.map(Duration.decodeUnknown(limit), Duration.toMillis), () => NaN)
-
 /**
  * The options of {@link judge}.
  *
@@ -670,17 +660,6 @@ const judgeNames: Names<JudgeOptions<never, unknown, unknown>> = {
   reason: true,
   definition: true
 }
-
-const passProblem = (
-  { minScore, pass }: { readonly minScore?: unknown; readonly pass?: unknown }
-): string | undefined =>
-  pass === undefined
-    ? undefined
-    : typeof pass !== "function" && !Predicate.hasProperty(pass, TypeId)
-    ? `has a pass that must be a check or a function, not ${show(pass)}`
-    : minScore === undefined
-    ? undefined
-    : "has a minScore, which its pass ignores: remove one of them"
 
 /**
  * A check by a flow that judges. Each input is billed as a run of the judge, once in an eval run. A numbered version
@@ -747,7 +726,7 @@ export const judge = <Case, A = unknown, R = never>(
     )
   }, {
     problem: unknown ?? pathProblem(path) ?? pathProblem(reason === undefined ? "" : reason, "reason") ??
-      passProblem(options) ?? (typeof input !== "function"
+      passProblem(options, TypeId) ?? (typeof input !== "function"
         ? "must have an input: a function of the case and the run"
         : scoreProblem === undefined
         ? judging.problem

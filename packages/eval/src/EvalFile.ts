@@ -69,6 +69,10 @@ const forms = (nested: Schema.Schema<unknown>) => ({
     ),
     at
   }),
+  not: Schema.Struct({
+    not: described(nested, "The check that must not pass. It also does not pass where its own path has no value."),
+    at: Schema.optional(described(Schema.String, "The path of the value. Without a value there, the check fails."))
+  }),
   step: Schema.Struct({ step: described(Schema.String, "The id of a step, whose output is checked."), check: nested }),
   calls: Schema.Struct({
     calls: described(Schema.String, "The name of a tool."),
@@ -169,6 +173,7 @@ const makers: {
     return Check.at(at, { ...check, kind: "schema", definition: canonical(["schema", schema]) })
   },
   near: ({ near, ...options }) => Check.near(near, options),
+  not: ({ at = "" }, inner) => Check.at(at, Check.not(inner!)),
   step: ({ step }, inner) => Check.step(step, inner!),
   calls: ({ calls, ...options }) => Check.calls(calls, options),
   maxCostUsd: ({ maxCostUsd }) => Check.maxCostUsd(maxCostUsd),
@@ -227,7 +232,10 @@ const checkOf = (file: Parsed, place: Place, spec: unknown): Effect.Effect<Check
       place,
       spec
     )
-    const [nested, inside] = Object.entries(value).find(([name]) => name === "check" || name === "pass") ?? []
+    const [nested, inside] = Object.entries(value).find(([name]) =>
+      name === "check" || name === "pass" || name === "not"
+    ) ??
+      []
     const inner = nested === undefined ? undefined : yield* checkOf(file, [...place, nested], inside)
     if (Predicate.hasProperty(value, "judge") && Predicate.hasProperty(value, "input")) {
       const problem = inputProblem(Object(value.input), true)

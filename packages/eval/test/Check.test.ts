@@ -296,6 +296,76 @@ describe("Check", () => {
       assert.strictEqual(yield* said(text, { steps: { draft: {} } }), "fail: step draft: the result has no text")
     }))
 
+  it.effect("not passes where its check fails, and fails where it passes, of every kind", () =>
+    Effect.gen(function*() {
+      const input = () => ({})
+      const calls = [{ id: "c1", tool: "search", arguments: {} }]
+      const kinds: ReadonlyArray<readonly [check: Check.Check, passes: Partial<EvalRun>, fails: Partial<EvalRun>]> = [
+        [Check.equals(1), { result: 1 }, { result: 2 }],
+        [Check.equals(1, { at: "n" }), { result: { n: 1 } }, { result: {} }],
+        [Check.contains("a"), { result: "cat" }, { result: 7 }],
+        [Check.matches("^a"), { result: "a" }, { result: "b" }],
+        [Check.schema(Schema.Number), { result: 1 }, { result: "1" }],
+        [Check.near(1, { within: 1 }), { result: 2 }, { result: 3 }],
+        [Check.step("s", Check.equals(1)), { steps: { s: 1 } }, { steps: { s: 2 } }],
+        [Check.calls("search"), { calls }, { calls: [] }],
+        [Check.maxCostUsd(1), { costUsd: "1" }, { costUsd: "1.1" }],
+        [Check.maxDuration(1), { durationMs: 1 }, { durationMs: 2 }],
+        [Check.make((_, { result }) => result === 1), { result: 1 }, { result: 2 }],
+        [Check.make((_, { result }) => Effect.succeed(result === 1)), { result: 1 }, { result: 2 }],
+        [Check.not(Check.equals(1)), { result: 2 }, { result: 1 }]
+      ]
+      for (const [check, passes, fails] of kinds) {
+        const not = Check.not(check)
+        const verdicts = (run: Partial<EvalRun>) =>
+          Effect.forEach([check, not, Check.not(not)], (one) => Effect.map(verdictOf(one, run), (of) => of.verdict))
+        assert.deepStrictEqual(yield* verdicts(passes), ["pass", "fail", "pass"], check.definition)
+        assert.deepStrictEqual(yield* verdicts(fails), ["fail", "pass", "fail"], check.definition)
+        assert.deepStrictEqual([not.needs, not.problem, not.kind], [check.needs, undefined, check.kind])
+        assert.notStrictEqual(not.definition, check.definition)
+      }
+      const judge = Check.not(Check.judge("acme/judges/a", { input }))
+      const judged = (result: unknown, state: EvalRun["state"] = "done") =>
+        Effect.map(judge.verdict({}, done, { state, result }), (outcome) => [outcome?.verdict, outcome?.score])
+      assert.deepStrictEqual(judge.judge?.input({}, done), {})
+      assert.deepStrictEqual(
+        yield* Effect.all([judged(true), judged(0.25), judged(0.75), judged("?"), judged(true, "failed")]),
+        [["fail", undefined], ["pass", 0.75], ["fail", 0.25], ["error", undefined], ["error", undefined]]
+      )
+    }))
+
+  it.effect("not keeps errors, refusals, paths and a failed run, and says the reason of its check", () =>
+    Effect.gen(function*() {
+      const not = Check.not(Check.equals(3, { at: "score" }))
+      assert.deepStrictEqual(yield* verdictOf(not), {
+        verdict: "fail",
+        reason: "must not pass: score: equal to 3",
+        actual: 3
+      })
+      assert.strictEqual(
+        yield* said(not, { result: { score: 4 } }),
+        "pass: does not pass: score: got 4, expected 3"
+      )
+      assert.strictEqual(yield* said(Check.at("n", Check.not(Check.equals(3)))), "fail: the result has no n")
+      assert.strictEqual(
+        yield* said(Check.step("s", Check.not(Check.equals(3)))),
+        "error: not captured: the output of the step s"
+      )
+      assert.strictEqual(
+        yield* said(Check.not(Check.make(() => Effect.fail("no")))),
+        "error: the check failed: no"
+      )
+      const failed = { state: "failed", error: { kind: "FlowExecutionError", message: "no model" } } as const
+      assert.strictEqual(yield* said(not, failed), "fail: the run failed: no model")
+      assert.strictEqual(yield* said(not, { state: "pending" }), "error: the run is pending")
+      const absent = { ...not, verdict: () => Effect.succeed(undefined) }
+      assert.isUndefined(yield* Check.not(absent).verdict({}, done))
+      const empty = Check.contains(Check.field("word"))
+      assert.strictEqual(Check.not(empty).refuses?.({ word: "" }), empty.refuses?.({ word: "" }))
+      assert.strictEqual(Check.not(empty).expects, empty.expects)
+      assert.match(Check.not(Check.matches("(")).problem ?? "", /^must be a regular expression: /)
+    }))
+
   it("a definition names all that a verdict depends on", () => {
     const input = () => ({})
     const definitions = [

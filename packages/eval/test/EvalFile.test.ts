@@ -148,10 +148,13 @@ describe("EvalFile", () => {
         durationMs: 2001
       }
       assert.deepStrictEqual(checks.polite?.judge?.input(value, run), { message: "Is this polite? Dear Sir" })
-      const outcomes = yield* outcomesOf(checks, value, run, {
+      const judged = {
         polite: { state: "done", result: { polite: false, why: "too short" } },
         strict: { state: "done", result: 0.7 }
-      }) as Effect.Effect<{ [check: string]: { verdict: string; reason: string } }>
+      } as const
+      const outcomes = yield* outcomesOf(checks, value, run, judged) as Effect.Effect<
+        { [check: string]: { verdict: string; reason: string } }
+      >
       assert.deepStrictEqual(
         Object.fromEntries(
           Object.entries(outcomes).map(([name, { reason, verdict }]) => [name, `${verdict}: ${reason}`])
@@ -169,6 +172,19 @@ describe("EvalFile", () => {
           fast: "fail: took 2001 ms, allowed are 2000"
         }
       )
+      const negated = Object.fromEntries(Object.entries(json.checks).map(([name, check]) => [name, { not: check }]))
+      const opposite = asDefinition(yield* EvalFile.parse(JSON.stringify({ ...json, checks: negated }), "a.eval.json"))
+      const others = yield* outcomesOf(opposite.checks, value, run, judged) as Effect.Effect<typeof outcomes>
+      for (const name of Object.keys(checks)) {
+        assert.strictEqual(others[name]?.verdict, outcomes[name]?.verdict === "pass" ? "fail" : "pass", name)
+      }
+      const place = { score: { not: { contains: "x" }, at: "nothing" } }
+      const placed = asDefinition(
+        yield* EvalFile.parse(JSON.stringify({ ...json, checks: place, thresholds: {} }), "a")
+      )
+      assert.include((yield* outcomesOf(placed.checks, value, run) as Effect.Effect<typeof others>)["score"], {
+        verdict: "fail"
+      })
     }))
 
   it.effect("a wrong definition is refused in one line, with the line of the file", () =>

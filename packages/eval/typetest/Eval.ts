@@ -48,11 +48,14 @@ const inferred = Eval.make("inferred", {
   case: Case,
   key: (c) => c.id,
   input: (c) => ({ message: c.text }),
+  checksOf: (c) => c.text === "" ? ["cheap"] : undefined,
   thresholds: { maxRegressed: "significant", checks: { score: { minPassRate: 0.9 } } }
 }, {
   score: Check.equals((c) => c.expected, { at: "score" }),
   near: Check.near((c) => c.expected, { at: "score", within: 1 }),
   own: Check.make((c, run) => run.result!.score > c.expected),
+  not: Check.not(Check.equals((c) => c.expected, { at: "score" })),
+  notOwn: Check.not(Check.make((c, run) => run.result!.score > c.expected)),
   polite: Check.judge("acme/judges/politeness", {
     input: (c, run) => ({ message: `${c.text}: ${run.result?.score}` })
   }),

@@ -178,6 +178,12 @@ export const notJson = (value: unknown): string | undefined => {
 export const isSame = (a: unknown, b: unknown): boolean =>
   Object.is(a, b) || (a !== undefined && b !== undefined && canonical(a) === canonical(b))
 
+/** Whether a value has all that is expected: objects may have more fields. */
+export const hasAll = (actual: unknown, wanted: unknown): boolean =>
+  Predicate.isRecord(wanted)
+    ? Predicate.isRecord(actual) && Object.keys(wanted).every((key) => hasAll(actual[key], wanted[key]))
+    : isSame(actual, wanted)
+
 /** A schema as text, with the parts of schemas that have a name. Filters are known by their names alone. */
 export const schemaText = (schema: Schema.Schema.AnyNoContext): string =>
   Schema.format(schema) + Option.getOrElse(Option.liftThrowable(() => canonical(JSONSchema.make(schema)))(), () => "")
