@@ -143,7 +143,7 @@ describe("noukai eval run", () => {
       const { code, stderr, stdout } = yield* noukai(call("run", ...files), options)
       assert.deepStrictEqual([code, stderr], [1, ""])
       assert.match(stdout, /^word: draft against production of acme\/test\/word, 4 cases\n/)
-      assert.include(stdout, "\nregressed (1)\n  c\n    word: word: got \"x\", expected \"C\"\n")
+      assert.include(stdout, "\nregressed (1)\n  c\n    input: c\n    word: word: got \"x\", expected \"C\"\n")
       assert.include(stdout, "\ncost    draft $0.008, production $0.004\n")
       const sentence = "1 case regressed, allowed are 0; no difference that 4 cases could show"
       assert.include(stdout, `\nfailed: ${sentence}`)

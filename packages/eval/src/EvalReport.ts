@@ -117,6 +117,8 @@ export const CaseVerdict = Schema.Struct({
   at: Schema.String,
   /** The hash of the case and its input. */
   hash: Schema.String,
+  /** The input that was sent for the case. */
+  input: Schema.Unknown,
   /** Of all checks together: a case passes if every check passes. */
   verdict: Verdict,
   /** By the names of the checks, in the order of the definition, without those that did not judge the case. */

@@ -12,7 +12,7 @@ import { CaseVerdict, type EvalReport, type Trial } from "./EvalReport.js"
 import * as Html from "./internal/report/html.js"
 import * as Junit from "./internal/report/junit.js"
 import * as Text from "./internal/report/text.js"
-import { listedAs, outputOf, plain, reasons } from "./internal/report/words.js"
+import { cellOf, inputOf, listedAs, outputOf, plain, reasons } from "./internal/report/words.js"
 
 /**
  * A report of an eval run and the verdicts of its cases.
@@ -74,12 +74,6 @@ export const jsonLines: ReportFormat = (_, cases) =>
     return `${safeJson(stringifyJson(json, digitsWithin(json)))}\n`
   })
 
-/** A value as the text of a cell: a text as it is, anything else as JSON. Keys of well-known forms are masked. */
-const cellOf = (value: unknown): string => {
-  const shown = maskedValue(value)
-  return typeof shown === "string" ? shown : stringifyJson(shown, digitsWithin(shown)) ?? ""
-}
-
 /** The outputs of a side and the ids of its runs. The outputs of several trials are a list. */
 const cellsOf = (trials: ReadonlyArray<Trial> = []): ReadonlyArray<unknown> => [
   trials.length > 1 ? trials.map(outputOf) : outputOf(trials[0]),
@@ -87,8 +81,8 @@ const cellsOf = (trials: ReadonlyArray<Trial> = []): ReadonlyArray<unknown> => [
 ]
 
 /**
- * The cases as CSV, one per row, in source order: the verdict, the verdict and the reasons of each check, and the results
- * and runs of both sides. For spreadsheets: a text that begins like a formula has a `'` before it. Keys of well-known
+ * The cases as CSV, one per row, in source order: the input, the verdict, the verdict and the reasons of each check, and
+ * the results and runs of both sides. For spreadsheets: a text that begins like a formula has a `'` before it. Keys of well-known
  * forms are masked.
  *
  * @since 0.1.0
@@ -101,6 +95,7 @@ export const csv: ReportFormat = (report, cases) => {
     "no",
     "case",
     "at",
+    "input",
     "verdict",
     ...ofChecks,
     "candidate",
@@ -117,6 +112,7 @@ export const csv: ReportFormat = (report, cases) => {
     one.no,
     one.key,
     one.at,
+    inputOf(one),
     listedAs(one),
     ...verdicts(one),
     ...cellsOf(one.candidate),

@@ -22,6 +22,7 @@ const verdicts = cases.map(([key, letters], index) =>
     key,
     at: `row ${index + 1}`,
     hash: `hash of ${key}`,
+    input: {},
     candidate: trialsOf(letters, { costUsd: "0.001" })
   })
 )

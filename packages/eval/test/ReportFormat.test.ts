@@ -47,6 +47,7 @@ const caseOf = (no: number, verdict: Verdict, hasBaseline = true): CaseVerdict =
     key: `case ${no}${no === 2 ? ` ${hostile}` : ""}`,
     at: `cases.jsonl:${no}`,
     hash: "0f3c",
+    input: no === 4 ? { message: "say 4", parameters: { n: 4 } } : { message: `say ${no}\nand more` },
     verdict,
     checks: {
       score: { verdict, candidate: outcomes[after], ...hasBaseline && { baseline: outcomes[before] } },
@@ -137,25 +138,30 @@ mean score  score 0.50, was 0.75
 
 regressed (1)
   case 3
+    input: say 3
     score: not equal
     score: $.score: expected 8, got 7
 
 error (1)
   case 5
+    input: say 5
     score: the judge failed: HOSTILE
 
 fail (1)
   case 2 HOSTILE
+    input: say 2
     score: not equal
     score: $.score: expected 8, got 7
 
 fixed (1)
   case 4
+    input: {"message":"say 4","parameters":{"n":4}}
     score: production: not equal
     score: production: $.score: expected 8, got 7
 
 not comparable (1)
   case 6
+    input: say 6
     score: equal
 
 failed: no difference that 7 cases could show: 1 regressed, 1 fixed (p = 1)
@@ -232,9 +238,9 @@ failed: no difference that 7 cases could show: 1 regressed, 1 fixed (p = 1)
     const buried = { ...rest, checks: { ...checks, polite } }
     const many = [...Array.from({ length: 29 }, (_, index) => caseOf(index + 1, "fail")), buried]
     const text = await written(ReportFormat.text, report, many)
-    assert.include(text, "\nregressed (1)\n  case 30\n    score (fail): not equal")
+    assert.include(text, "\nregressed (1)\n  case 30\n    input: say 30\n    score (fail): not equal")
     assert.include(text, "\nfail (29)\n")
-    assert.include(await written(ReportFormat.markdown, report, many), "| case 30 | regressed |")
+    assert.include(await written(ReportFormat.markdown, report, many), "| case 30 | say 30 | regressed |")
     const page = await written(ReportFormat.html, report, many)
     assert.strictEqual(page.split("<details open").length - 1, 1)
     assert.strictEqual(page.split("<td data-sort=\"0\">regressed</td>").length - 1, 2)
@@ -283,7 +289,7 @@ failed: no difference that 7 cases could show: 1 regressed, 1 fixed (p = 1)
     const lines = (await written(ReportFormat.text, report, many)).split("\n")
     assert.include(lines, "regressed (1000)")
     assert.include(lines, "  and 980 more")
-    assert.isBelow(lines.length, 90)
+    assert.isBelow(lines.length, 110)
   })
 
   it("names the flows of both sides if they differ, and has no columns of a missing baseline", async () => {
@@ -331,13 +337,80 @@ describe("ReportFormat.junit", () => {
 describe("ReportFormat.html", () => {
   it("shows both outputs of every case, escaped, and opens sorted by verdict", async () => {
     const page = await written(ReportFormat.html)
-    assert.strictEqual(page.split("<figcaption>").length - 1, 14)
+    assert.strictEqual(page.split("<figcaption>").length - 1, 21)
     assert.include(page, "<figcaption>production, production-3, $0.01</figcaption>")
-    assert.include(page, "data-sort-by=\"1\"")
+    assert.include(page, "data-sort-by=\"2\"")
     assert.include(page, "<td data-sort=\"0\">regressed</td>")
     assert.include(page, "The <del>production</del>".toLowerCase())
     assert.strictEqual(page.split("<script>").length, 2)
     assert.notInclude(page, "\u0007")
+  })
+})
+
+describe("the input of a case", () => {
+  it("is cut after keys are masked, in one line of the width", async () => {
+    const key = "nk_live_0123456789abcdefghijklmnop"
+    for (const before of [1, 50, 60, 68, 90, 180, 195]) {
+      const one = { ...caseOf(1, "fail"), input: { message: `${"é".repeat(before)} ${key} ${"🎉".repeat(300)}` } }
+      for (const format of [ReportFormat.text, ReportFormat.markdown, ReportFormat.html]) {
+        const text = await written(format, report, [one])
+        assert.notMatch(text, /nk_live|0123456|\p{Surrogate}/u)
+      }
+      const line = (await written(ReportFormat.text, report, [one])).split("\n").find((line) => line.includes("input: é"))!
+      assert.isAtMost([...line].length, 80)
+      assert.match(line, /…$/)
+    }
+  })
+
+  it("is in the row and whole in the detail of HTML", async () => {
+    const page = await written(ReportFormat.html)
+    assert.include(page, "<td class=\"cut\">say 3</td>")
+    assert.include(page, "<figcaption>input of case 3, cases.jsonl:3</figcaption><pre>say 3\nand more</pre>")
+  })
+
+  it("reads odd inputs: a bigint, a list, nothing", async () => {
+    for (const input of [{ n: 1n }, { messages: [] }, {}, { message: "" }]) {
+      for (const format of ["text", "markdown", "junit", "html", "jsonLines", "csv"] as const) {
+        assert.include(await written(ReportFormat[format], report, [{ ...caseOf(1, "fail"), input }]), "case 1")
+      }
+    }
+  })
+})
+
+describe("the filters of HTML", () => {
+  const filtersOf = async (some: Iterable<CaseVerdict>) =>
+    (await written(ReportFormat.html, report, some)).split("<tbody").slice(1).filter((body) => body.includes("say ")).map(
+      (body) => [/data-filters="([^"]*)"/.exec(body)?.[1], body.includes("folded")]
+    )
+
+  it("show regressed, failed and changed cases, and those with errors", async () => {
+    assert.deepStrictEqual(await filtersOf(given.map((verdict, index) => ({ ...caseOf(index + 1, verdict), baseline: [] }))), [
+      [undefined, true],
+      ["1", false],
+      ["0 1 3", false],
+      ["3", false],
+      ["2", false],
+      [undefined, false],
+      [undefined, true]
+    ])
+    const page = await written(ReportFormat.html)
+    assert.include(page, " data-filters=\"[&quot;regressed&quot;,&quot;failed&quot;,&quot;errors&quot;,&quot;changed&quot;]\"")
+  })
+
+  it("show passing cases whose outputs differ as changed, not by the order of keys", async () => {
+    const pass = caseOf(1, "pass")
+    const saying = (before: unknown, after: unknown): CaseVerdict => ({
+      ...pass,
+      candidate: [{ ...pass.candidate[0]!, result: after }],
+      baseline: [{ ...pass.baseline![0]!, result: before }]
+    })
+    assert.deepStrictEqual(
+      await filtersOf([saying({ a: 1, b: 2 }, { b: 2, a: 1 }), saying("a", "b"), saying(
+        parseJson("[12345678901234567890]"),
+        parseJson("[12345678901234567891]")
+      )]),
+      [[undefined, true], ["3", true], ["3", true]]
+    )
   })
 })
 
@@ -365,6 +438,7 @@ describe("the text of a server", () => {
       ...caseOf(1, "regressed"),
       key: text,
       checks: { score: { verdict: "regressed", candidate: outcome, baseline: outcomes.pass } },
+      input: { message: text, parameters: { [text]: text } },
       candidate: [{ ...trial!, result: { said: text } }]
     }
     return (format: ReportFormat.ReportFormat) => written(format, { ...report, sentence: text }, [one])
@@ -432,6 +506,7 @@ describe("ReportFormat.csv", () => {
       no: "3",
       case: "case 3",
       at: "cases.jsonl:3",
+      input: "say 3\nand more",
       verdict: "regressed",
       score: "regressed",
       "score: reasons": "not equal\n$.score: expected 8, got 7",
@@ -480,6 +555,7 @@ describe("numbers that JavaScript cannot hold", () => {
   const one: CaseVerdict = {
     ...base,
     checks: { score: { verdict: "fail", candidate: fail } },
+    input: { parameters: valueOf(big) },
     candidate: [trial(valueOf(big)), trial(Number(other), { result: other })]
   }
 
@@ -492,6 +568,8 @@ describe("numbers that JavaScript cannot hold", () => {
     const alone = await written(csv, report, [{ ...one, candidate: [one.candidate[1]!] }])
     assert.include(alone, `,${other},`)
     assert.include(lines, `"result":{"id":${big},"of":[-0,{"deep":${big}}]}`)
+    assert.include(cells.replaceAll("\"\"", "\""), `,"{"parameters":{"id":${big},"of":[-0,{"deep":${big}}]}}",`)
+    assert.include(lines, `"input":{"parameters":{"id":${big},`)
     assert.include(lines, `"result":${other}`)
     assert.include(lines, `"actual":{"id":${other},"of":[-0,{"deep":${other}}]}`)
     assert.include(page, big)

@@ -110,6 +110,10 @@ export interface Row {
   readonly cells: ReadonlyArray<Cell>
   /** Shown below the row, over all columns. It stays with its row. */
   readonly detail?: Html | undefined
+  /** Whether the row is one line high, and a click on the mark before it opens its detail, which is a `details`. */
+  readonly isFolded?: boolean | undefined
+  /** The filters of the table that show the row. Default: none. */
+  readonly filters?: ReadonlyArray<string> | undefined
   /** The colour of the row. */
   readonly tone?: "good" | "bad" | "doubtful" | undefined
 }
@@ -124,16 +128,21 @@ export interface Column {
   readonly title: string
   /** Whether its values are aligned to the right. Default: false. */
   readonly isNumber?: boolean | undefined
+  /** Whether its values are cut at the end of a line. Default: false. */
+  readonly isCut?: boolean | undefined
 }
 
 const isSorted = (cell: Cell): cell is Extract<Cell, { readonly sort: string | number }> =>
   typeof cell === "object" && "sort" in cell && !isHtml(cell) && !Array.isArray(cell)
 
+const classOf = ({ isCut, isNumber }: Pick<Column, "isCut" | "isNumber"> = {}): Html | false =>
+  (isNumber === true || isCut === true) && html` class="${isNumber === true ? "number" : "cut"}"`
+
 const cellOf = (cell: Cell, column: Column | undefined): Html => {
-  const number = column?.isNumber === true && html` class="number"`
+  const kind = classOf(column)
   return isSorted(cell)
-    ? html`<td${number} data-sort="${cell.sort}">${cell.content}</td>`
-    : html`<td${number}>${cell}</td>`
+    ? html`<td${kind} data-sort="${cell.sort}">${cell.content}</td>`
+    : html`<td${kind}>${cell}</td>`
 }
 
 /**
@@ -145,10 +154,16 @@ const cellOf = (cell: Cell, column: Column | undefined): Html => {
 export interface TableOptions {
   /** The index of the column by which the page sorts the rows when it opens. Default: rows stay as they come. */
   readonly sortBy?: number | undefined
+  /**
+   * The names of filters. The page has a button for each, with the number of its rows, and one for all rows. Without
+   * scripts, all rows are shown. Default: none.
+   */
+  readonly filters?: ReadonlyArray<string> | undefined
 }
 
 /**
- * Returns a table whose columns sort by a click or the Enter key. Rows are written as they come.
+ * Returns a table whose columns sort by a click or the Enter key, and whose rows can be filtered. Rows are written as they
+ * come.
  *
  * @since 0.1.0
  * @category combinators
@@ -158,24 +173,28 @@ export const table = <E, R>(
   rows: Stream.Stream<Row, E, R>,
   options: TableOptions = {}
 ): Stream.Stream<Html, E, R> => {
-  Kit.orThrow("HtmlReport.table", options, { sortBy: true })
-  const heads = columns.map(({ isNumber, title }) =>
-    html`<th scope="col"${isNumber === true && html` class="number"`}><button type="button">${title}</button></th>`
+  Kit.orThrow("HtmlReport.table", options, { sortBy: true, filters: true })
+  const { filters = [], sortBy } = options
+  const heads = columns.map((column) =>
+    html`<th scope="col"${classOf(column)}><button type="button">${column.title}</button></th>`
   )
   const body = Stream.map(
     rows,
-    ({ cells, detail, tone }) =>
-      html`<tbody${tone !== undefined && html` class="${tone}"`}><tr>${
-        cells.map((cell, index) => cellOf(cell, columns[index]))
-      }</tr>${
+    ({ cells, detail, filters: shownBy = [], isFolded, tone }) => {
+      const classes = [...tone === undefined ? [] : [tone], ...isFolded === true ? ["folded"] : []].join(" ")
+      const indices = shownBy.map((name) => filters.indexOf(name)).join(" ")
+      return html`<tbody${classes !== "" && html` class="${classes}"`}${
+        indices !== "" && html` data-filters="${indices}"`
+      }><tr>${cells.map((cell, index) => cellOf(cell, columns[index]))}</tr>${
         detail !== undefined && html`<tr class="detail"><td colspan="${columns.length}">${detail}</td></tr>`
       }</tbody>
 `
+    }
   )
   return Stream.concat(
     Stream.make(
-      html`<table class="sorts"${
-        options.sortBy !== undefined && html` data-sort-by="${options.sortBy}"`
+      html`<table class="sorts"${sortBy !== undefined && html` data-sort-by="${sortBy}"`}${
+        filters.length > 0 && html` data-filters="${JSON.stringify(filters)}"`
       }><thead><tr>${heads}</tr></thead>
 `
     ),
@@ -246,6 +265,14 @@ th button { font: inherit; font-weight: 600; color: inherit; background: none; b
 th[aria-sort=ascending] button::after { content: " ↑" }
 th[aria-sort=descending] button::after { content: " ↓" }
 .number { text-align: right; font-variant-numeric: tabular-nums }
+.cut { max-width: 22rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
+.folded > tr:first-child > td { white-space: nowrap }
+.folded > tr:first-child > td:first-child { padding-left: 1.8rem }
+.folded > .detail > td { padding: 0 .6rem; border: 0 }
+.folded > .detail > td > details > summary { width: 1rem; overflow: hidden; white-space: nowrap; margin-top: calc(-1.8rem - 1px); margin-bottom: .3rem }
+.filters { display: flex; flex-wrap: wrap; gap: .5rem; margin-top: 1.5rem }
+.filters button { font: inherit; color: inherit; background: none; border: 1px solid #8888; border-radius: 1rem; padding: .1rem .8rem; cursor: pointer }
+.filters button[aria-pressed=true] { background: #48c4; font-weight: 600 }
 .bad > tr:first-child > td:first-child { border-left: 4px solid #d33 }
 .good > tr:first-child > td:first-child { border-left: 4px solid #2a2 }
 .doubtful > tr:first-child > td:first-child { border-left: 4px solid #c80 }
@@ -290,13 +317,32 @@ for (const table of document.querySelectorAll("table.sorts")) {
     for (const [, body] of rows.sort(([a], [b]) => sign * compare(a, b))) table.append(body)
   }))
   heads[table.dataset.sortBy]?.firstChild.click()
+  if (table.dataset.filters === undefined) continue
+  const bodies = [...table.tBodies]
+  const bar = document.createElement("div")
+  bar.className = "filters"
+  bar.setAttribute("role", "group")
+  bar.setAttribute("aria-label", "Filter the rows")
+  bar.append(...["all", ...JSON.parse(table.dataset.filters)].map((name, nth) => {
+    const shown = new Set(nth === 0 ? bodies : bodies.filter((body) => body.dataset.filters?.split(" ").includes(String(nth - 1))))
+    const button = document.createElement("button")
+    button.type = "button"
+    button.textContent = name + " (" + shown.size + ")"
+    button.setAttribute("aria-pressed", String(nth === 0))
+    button.addEventListener("click", () => {
+      for (const body of bodies) body.hidden = !shown.has(body)
+      for (const other of bar.children) other.setAttribute("aria-pressed", String(other === button))
+    })
+    return button
+  }))
+  table.before(bar)
 }
 `
 
 /** The hashes of the style and the script, SHA-256 as Base64. The tests compute them. */
 const hashes = {
-  style: "7qofBow2D21XbLJx8L/NFg5ssGyHD3ZUlWwZaofAByk=",
-  script: "v3ei85OtaHA7aDBA4Mo19tOWivbr1CD7PHfzdQoATWg="
+  style: "DiFeI+qMWwRaw+gFMtGg9c0sRY5wwEb/nyFVjEB7d0o=",
+  script: "DjXJjRdF6ffs25viDbg1UOauvzLEKejatB7sKQQq7s4="
 }
 
 /** Nothing is loaded, sent or embedded, and no other style or script runs. */

@@ -57,7 +57,7 @@ export function outcomesOf<R>(
 export type StoredVerdicts = { readonly [check: string]: "pass" | "fail" }
 
 /** A case with the trials of both sides. */
-export interface JudgedCase extends Pick<CaseVerdict, "no" | "key" | "at" | "hash"> {
+export interface JudgedCase extends Pick<CaseVerdict, "no" | "key" | "at" | "hash" | "input"> {
   readonly candidate: ReadonlyArray<Trial>
   /** The trials of the baseline, or its stored verdicts. Absent without a baseline. */
   readonly baseline?: ReadonlyArray<Trial> | StoredVerdicts
@@ -96,7 +96,7 @@ const isStored = (baseline: NonNullable<JudgedCase["baseline"]>): baseline is St
 
 /** The verdicts on a case: by the majority of its trials. */
 export const caseVerdict = (names: ReadonlyArray<string>, judged: JudgedCase): CaseVerdict => {
-  const { at, baseline, candidate, hash, key, no } = judged
+  const { at, baseline, candidate, hash, input, key, no } = judged
   const outcomeOf = (trials: ReadonlyArray<Trial>, name: string) =>
     majority(trials.flatMap(({ outcomes: { [name]: outcome } }) => outcome === undefined ? [] : [outcome]))
   const checks = names.flatMap((name): ReadonlyArray<[string, CheckVerdict]> => {
@@ -113,7 +113,7 @@ export const caseVerdict = (names: ReadonlyArray<string>, judged: JudgedCase): C
   })
   const verdict = caseTogether(checks.map(([, check]) => check), baseline !== undefined)
   const ran = baseline !== undefined && !isStored(baseline) && { baseline }
-  return { no, key, at, hash, verdict, checks: Object.fromEntries(checks), candidate, ...ran }
+  return { no, key, at, hash, input, verdict, checks: Object.fromEntries(checks), candidate, ...ran }
 }
 
 /** The verdict of all checks together; with a baseline, of those that can be compared. */

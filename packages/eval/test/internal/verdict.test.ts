@@ -37,7 +37,7 @@ describe("majority", () => {
   })
 })
 
-const place = { no: 1, key: "a", at: "row 1", hash: "0f3c" }
+const place = { no: 1, key: "a", at: "row 1", hash: "0f3c", input: { message: "a" } }
 
 describe("the verdict on a case", () => {
   const verdictOf = (candidate: string, baseline?: string) =>
@@ -171,6 +171,7 @@ const reportOf = (
       key: `c${index}`,
       at: `row ${index + 1}`,
       hash: "",
+      input: {},
       candidate: trialsOf(candidate, run),
       ...(baseline !== undefined && { baseline: trialsOf(baseline, { costUsd: "0.001", durationMs: 100 }) })
     }))
@@ -382,7 +383,7 @@ describe("the report", () => {
       { trial: 6, state: "pending", outcomes },
       { trial: 7, state: "failed", outcomes }
     ]
-    fold.add(caseVerdict(["one"], { no: 1, key: "c", at: "row 1", hash: "", candidate: trials }))
+    fold.add(caseVerdict(["one"], { no: 1, key: "c", at: "row 1", hash: "", input: {}, candidate: trials }))
     const { baseline: _, ...rest } = facts
     assert.deepStrictEqual(fold.report(rest).cost.candidate, { runs: 5, usd: "0.3234", unknown: 3 })
   })

@@ -1,6 +1,6 @@
 /** An eval run: the verdict, the checks, and the cases with the outputs of both sides. */
 import type { CaseVerdict, EvalReport, Trial } from "@effect-noukai/eval/EvalReport"
-import { digitsAt, digitsOf, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
+import { digitsAt, digitsOf, digitsWithin, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import { type ReactNode, useMemo, useRef } from "react"
 import { verdicts } from "../../src/internal/verdicts.js"
 import type { EvalCase, EvalCaseDetail, EvalDetail, EvalSummary } from "./api.js"
@@ -338,6 +338,10 @@ const CaseBody = ({ detail, report }: { readonly detail: EvalCaseDetail; readonl
   return (
     <div className="case-body">
       <p className="muted case-at">Read from <Text value={of.at} /></p>
+      <section className="payload" aria-label="Input">
+        <h4>Input</h4>
+        <JsonTree text={stringifyJson(of.input, digitsWithin(of.input))} label="Input of the case" />
+      </section>
       <Outcomes names={names} of={of} />
       {of.candidate.map((candidate, nth) => {
         const baseline = of.baseline?.[nth]

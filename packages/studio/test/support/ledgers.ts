@@ -396,6 +396,7 @@ export const evalOf = (
       key: `case-${String(no).padStart(3, "0")}`,
       at: `cases.jsonl:${no}`,
       hash: String(no),
+      input: { message: `Grade essay ${no}.`, parameters: { level: 3 } },
       verdict: options.fails === undefined ? verdict : "fail",
       checks: {
         "exact score": {

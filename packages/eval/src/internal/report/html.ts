@@ -1,9 +1,23 @@
 /** A report as one file of HTML. */
 import * as HtmlReport from "@effect-noukai/report/HtmlReport"
+import { digitsWithin } from "@effect-noukai/sdk/kit/plainJson"
 import { costText } from "@effect-noukai/sdk/Trace"
 import * as Stream from "effect/Stream"
 import type { CaseVerdict, EvalReport, Trial, Verdict } from "../../EvalReport.js"
-import { checkTable, ending, facts, heading, listedAs, notable, outputOf, sides, verdicts } from "./words.js"
+import { isSame } from "../values.js"
+import {
+  checkTable,
+  ending,
+  facts,
+  heading,
+  inputLine,
+  inputOf,
+  listedAs,
+  notable,
+  outputOf,
+  sides,
+  verdicts
+} from "./words.js"
 
 const { html } = HtmlReport
 
@@ -41,12 +55,42 @@ const detail = (report: EvalReport, one: CaseVerdict): HtmlReport.Html => {
   )
   return html`<details${listedAs(one) === "regressed" && html` open`}><summary>${
     reasons.length === 0 ? "outputs" : "reasons and outputs"
-  }</summary><ul>${reasons}</ul>${trials}</details>`
+  }</summary><ul>${reasons}</ul>${
+    HtmlReport.shown({ title: `input of ${one.key}, ${one.at}`, value: inputOf(one) })
+  }${trials}</details>`
 }
+
+/** Whether the sides have different outputs in a trial, ignoring the order of keys. */
+const isOutputChanged = ({ baseline = [], candidate }: CaseVerdict): boolean =>
+  candidate.some((trial, index) => {
+    const before = baseline[index]
+    if (before === undefined) return false
+    const [a, b] = [outputOf(before), outputOf(trial)]
+    return !isSame(a, b) || !isSame(digitsWithin(a), digitsWithin(b))
+  })
+
+/** The filters of the table of cases, with the verdicts of a case and its checks that they show. */
+const filters: { readonly [name: string]: ReadonlyArray<Verdict> } = {
+  regressed: ["regressed"],
+  failed: ["regressed", "fail"],
+  errors: ["error"],
+  changed: ["regressed", "fixed"]
+}
+
+const filtersOf = (one: CaseVerdict): ReadonlyArray<string> => {
+  const found = [listedAs(one), ...Object.values(one.checks).map(({ verdict }) => verdict)]
+  return Object.entries(filters).flatMap(([name, verdicts]) =>
+    found.some((verdict) => verdicts.includes(verdict)) || (name === "changed" && isOutputChanged(one)) ? [name] : []
+  )
+}
+
+/** The longest input in a row, which the page cuts further. */
+const maxInput = 200
 
 const row = (report: EvalReport, checks: ReadonlyArray<string>) => (one: CaseVerdict): HtmlReport.Row => ({
   cells: [
     { content: one.key, sort: one.no },
+    inputLine(one, maxInput),
     { content: listedAs(one), sort: verdicts.indexOf(listedAs(one)) },
     ...checks.map((check) => one.checks[check]?.verdict).map((verdict) => ({
       content: verdict ?? "",
@@ -54,6 +98,8 @@ const row = (report: EvalReport, checks: ReadonlyArray<string>) => (one: CaseVer
     }))
   ],
   detail: detail(report, one),
+  isFolded: listedAs(one) === "pass",
+  filters: filtersOf(one),
   tone: tones[listedAs(one)]
 })
 
@@ -76,10 +122,14 @@ export const page = <E, R>(
         Stream.fromIterable(rows.map((cells) => ({ cells })))
       )),
       Stream.concat(HtmlReport.table(
-        ["case", "verdict", ...checks].map((title) => ({ title })),
+        [
+          { title: "case", isCut: true },
+          { title: "input", isCut: true },
+          ...["verdict", ...checks].map((title) => ({ title }))
+        ],
         Stream.map(cases, row(report, checks)),
         // regressions first
-        { sortBy: 1 }
+        { sortBy: 2, filters: Object.keys(filters) }
       ))
     )
   )

@@ -3,10 +3,13 @@ import { directions, masked, withoutCommands } from "@effect-noukai/sdk/SafeText
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { CaseVerdict, EvalReport } from "../../EvalReport.js"
-import { checkTable, ending, facts, heading, listedAs, moreFacts, notable, verdicts } from "./words.js"
+import { checkTable, ending, facts, heading, inputLine, listedAs, moreFacts, notable, verdicts } from "./words.js"
 
 /** The number of cases of each verdict that are listed. */
 const [maxLines, maxRows] = [20, 50]
+
+/** The longest input in a table. */
+const maxInput = 100
 
 /** Returns the cases that did not pass, regressions first, at most `most` of each verdict. */
 const listed = <E, R>(cases: Stream.Stream<CaseVerdict, E, R>, most: number, show: (one: CaseVerdict) => string) =>
@@ -53,7 +56,9 @@ const caseLines = (report: EvalReport) => (one: CaseVerdict): string => {
   const lines = notable(report, one).flatMap(([check, reasons]) =>
     reasons.map((reason) => wrapped("    ", `${oneLine(check)}: ${oneLine(reason)}`, "      "))
   )
-  return `${wrapped("  ", oneLine(one.key), "    ")}${lines.join("")}`
+  const input = Array.from(oneLine(`input: ${inputLine(one, 2 * width)}`))
+  const shown = input.length <= width - 4 ? input : [...input.slice(0, width - 5), "…"]
+  return `${wrapped("  ", oneLine(one.key), "    ")}    ${shown.join("").trimEnd()}\n${lines.join("")}`
 }
 
 export const text = <E, R>(report: EvalReport, cases: Stream.Stream<CaseVerdict, E, R>): Stream.Stream<string, E, R> =>
@@ -93,6 +98,7 @@ export const markdown = <E, R>(
     listed(cases, maxRows, (one) =>
       row([
         escaped(one.key),
+        escaped(inputLine(one, maxInput)),
         one.verdict,
         notable(report, one).map(([check, reasons]) => `${escaped(check)}: ${reasons.map(escaped).join("; ")}`).join(
           "<br>"
@@ -110,7 +116,7 @@ export const markdown = <E, R>(
         ...rows.map((cells) => row(cells.map(escaped))),
         "\n",
         ...facts(report).map(([name, text]) => `- ${name}: ${escaped(text)}\n`),
-        ...lists.length === 0 ? [] : [`\n${row(["case", "verdict", "checks"])}${row(["---", "---", "---"])}`],
+        ...lists.length === 0 ? [] : [`\n${row(["case", "input", "verdict", "checks"])}${row(["---", "---", "---", "---"])}`],
         ...lists.flatMap(({ shown }) => shown),
         ...more.length === 0 ? [] : [`\n${more.join(", ")}\n`]
       ].join("")

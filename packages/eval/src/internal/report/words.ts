@@ -1,5 +1,5 @@
 /** The words of all reports. */
-import { digitsAt, digitsWithin, restoreDigits } from "@effect-noukai/sdk/kit/plainJson"
+import { digitsAt, digitsWithin, restoreDigits, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import { maskedValue } from "@effect-noukai/sdk/SafeText"
 import { costText } from "@effect-noukai/sdk/Trace"
 import * as ValueDiff from "@effect-noukai/sdk/ValueDiff"
@@ -197,6 +197,26 @@ export const outputOf = (trial: Trial | undefined): unknown => {
   if (trial?.state !== "done") return trial === undefined ? "" : trial.error?.message ?? trial.state
   const digits = digitsAt(digitsWithin(trial), "result")
   return typeof digits === "string" ? digits : plain(trial.result, digits)
+}
+
+/** Returns the input of a case as JSON: its message, if that is all. */
+export const inputOf = (one: CaseVerdict): unknown => {
+  const input = plain(one.input, digitsAt(digitsWithin(one), "input"))
+  const isMessage = Predicate.isRecord(input) && typeof input["message"] === "string" && Object.keys(input).length === 1
+  return isMessage ? input["message"] : input
+}
+
+/** Returns a value as text: a text as it is, anything else as JSON. Keys of well-known forms are masked. */
+export const cellOf = (value: unknown): string => {
+  const shown = maskedValue(value)
+  return typeof shown === "string" ? shown : stringifyJson(shown, digitsWithin(shown)) ?? ""
+}
+
+/** Returns the first line of the input of a case, of limited length. Keys are masked before the cut. */
+export const inputLine = (one: CaseVerdict, longest: number): string => {
+  const [text = ""] = cellOf(inputOf(one)).trimStart().split(/[\r\n\u2028\u2029]/, 1)
+  const chars = Array.from(text.slice(0, 2 * longest + 2))
+  return chars.length <= longest ? chars.join("") : `${chars.slice(0, longest - 1).join("")}…`
 }
 
 /** Returns the reason of an outcome, and the places in which a value with parts differs from the expected one. */

@@ -291,7 +291,7 @@ const verdicts = (
     Effect.gen(function*() {
       const trials = (runs: ReadonlyArray<EvalRun>) => Effect.forEach(runs, (run) => trialOf(definition, one, run))
       return caseVerdict(names, {
-        ...Struct.pick(one, "no", "key", "at", "hash"),
+        ...Struct.pick(one, "no", "key", "at", "hash", "input"),
         candidate: yield* trials(one.candidate),
         ...(stored !== undefined
           ? { baseline: stored.verdicts(one.key, one.hash) }
