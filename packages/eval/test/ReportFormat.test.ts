@@ -356,7 +356,9 @@ describe("the input of a case", () => {
         const text = await written(format, report, [one])
         assert.notMatch(text, /nk_live|0123456|\p{Surrogate}/u)
       }
-      const line = (await written(ReportFormat.text, report, [one])).split("\n").find((line) => line.includes("input: é"))!
+      const line = (await written(ReportFormat.text, report, [one])).split("\n").find((line) =>
+        line.includes("input: é")
+      )!
       assert.isAtMost([...line].length, 80)
       assert.match(line, /…$/)
     }
@@ -379,22 +381,29 @@ describe("the input of a case", () => {
 
 describe("the filters of HTML", () => {
   const filtersOf = async (some: Iterable<CaseVerdict>) =>
-    (await written(ReportFormat.html, report, some)).split("<tbody").slice(1).filter((body) => body.includes("say ")).map(
-      (body) => [/data-filters="([^"]*)"/.exec(body)?.[1], body.includes("folded")]
-    )
+    (await written(ReportFormat.html, report, some)).split("<tbody").slice(1).filter((body) => body.includes("say "))
+      .map(
+        (body) => [/data-filters="([^"]*)"/.exec(body)?.[1], body.includes("folded")]
+      )
 
   it("show regressed, failed and changed cases, and those with errors", async () => {
-    assert.deepStrictEqual(await filtersOf(given.map((verdict, index) => ({ ...caseOf(index + 1, verdict), baseline: [] }))), [
-      [undefined, true],
-      ["1", false],
-      ["0 1 3", false],
-      ["3", false],
-      ["2", false],
-      [undefined, false],
-      [undefined, true]
-    ])
+    assert.deepStrictEqual(
+      await filtersOf(given.map((verdict, index) => ({ ...caseOf(index + 1, verdict), baseline: [] }))),
+      [
+        [undefined, true],
+        ["1", false],
+        ["0 1 3", false],
+        ["3", false],
+        ["2", false],
+        [undefined, false],
+        [undefined, true]
+      ]
+    )
     const page = await written(ReportFormat.html)
-    assert.include(page, " data-filters=\"[&quot;regressed&quot;,&quot;failed&quot;,&quot;errors&quot;,&quot;changed&quot;]\"")
+    assert.include(
+      page,
+      " data-filters=\"[&quot;regressed&quot;,&quot;failed&quot;,&quot;errors&quot;,&quot;changed&quot;]\""
+    )
   })
 
   it("show passing cases whose outputs differ as changed, not by the order of keys", async () => {
@@ -405,10 +414,14 @@ describe("the filters of HTML", () => {
       baseline: [{ ...pass.baseline![0]!, result: before }]
     })
     assert.deepStrictEqual(
-      await filtersOf([saying({ a: 1, b: 2 }, { b: 2, a: 1 }), saying("a", "b"), saying(
-        parseJson("[12345678901234567890]"),
-        parseJson("[12345678901234567891]")
-      )]),
+      await filtersOf([
+        saying({ a: 1, b: 2 }, { b: 2, a: 1 }),
+        saying("a", "b"),
+        saying(
+          parseJson("[12345678901234567890]"),
+          parseJson("[12345678901234567891]")
+        )
+      ]),
       [[undefined, true], ["3", true], ["3", true]]
     )
   })

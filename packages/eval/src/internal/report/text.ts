@@ -116,7 +116,9 @@ export const markdown = <E, R>(
         ...rows.map((cells) => row(cells.map(escaped))),
         "\n",
         ...facts(report).map(([name, text]) => `- ${name}: ${escaped(text)}\n`),
-        ...lists.length === 0 ? [] : [`\n${row(["case", "input", "verdict", "checks"])}${row(["---", "---", "---", "---"])}`],
+        ...lists.length === 0
+          ? []
+          : [`\n${row(["case", "input", "verdict", "checks"])}${row(["---", "---", "---", "---"])}`],
         ...lists.flatMap(({ shown }) => shown),
         ...more.length === 0 ? [] : [`\n${more.join(", ")}\n`]
       ].join("")
