@@ -14,8 +14,16 @@ import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { Check } from "./Check.js"
 import type { EvalError } from "./EvalError.js"
-import type { EvalPlan, EvalRunInfo, ReportOptions, RunOptions, ScoreOptions, Thresholds } from "./EvalOptions.js"
-import type { CaseVerdict, EvalReport } from "./EvalReport.js"
+import type {
+  EvalPlan,
+  EvalRunInfo,
+  MatrixOptions,
+  ReportOptions,
+  RunOptions,
+  ScoreOptions,
+  Thresholds
+} from "./EvalOptions.js"
+import type { CaseVerdict, EvalMatrix, EvalReport } from "./EvalReport.js"
 import * as Definition from "./internal/definition.js"
 import * as Facts from "./internal/run/facts.js"
 import * as RunEval from "./internal/run/runEval.js"
@@ -25,6 +33,7 @@ export type {
   EvalPlan,
   EvalRunInfo,
   LimitOptions,
+  MatrixOptions,
   ReportOptions,
   RunOptions,
   ScoreOptions,
@@ -192,7 +201,7 @@ type Clients = FlowService | JobService | RunService | SessionService
  */
 export const plan: <Case, A, E, R>(
   self: Eval<Case, A, E, R>,
-  options?: RunOptions
+  options?: RunOptions | MatrixOptions
 ) => Effect.Effect<EvalPlan, EvalError | E, BatchStore | R> = RunEval.plan as never
 
 /**
@@ -228,6 +237,45 @@ export const run: <Case, A, E, R>(
   self: Eval<Case, A, E, R>,
   options?: RunOptions
 ) => Effect.Effect<EvalReport, EvalError | E, BatchEngine | BatchStore | Clients | R> = RunEval.run as never
+
+/**
+ * Runs the cases on all sides, each once, and compares each candidate with the baseline, as {@link run} does.
+ *
+ * @example
+ * ```ts
+ * import { Check, Eval } from "@effect-noukai/eval"
+ *
+ * const spelling = Eval.make("spelling", {
+ *   flow: "acme/spelling/grade-3",
+ *   cases: [{ id: "1", text: "The cat sat." }],
+ *   key: (c) => c.id,
+ *   input: (c) => ({ message: c.text })
+ * }, { cheap: Check.maxCostUsd("0.002") })
+ *
+ * const program = Eval.runMatrix(spelling, {
+ *   candidates: ["draft", 3, { name: "small", version: "draft", blockOverrides: { grade: { model: "small" } } }],
+ *   baseline: "production"
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const runMatrix: <Case, A, E, R>(
+  self: Eval<Case, A, E, R>,
+  options?: MatrixOptions
+) => Effect.Effect<EvalMatrix, EvalError | E, BatchEngine | BatchStore | Clients | R> = RunEval.runMatrix as never
+
+/**
+ * The reports of all candidates of an eval run. Otherwise as {@link report}, which has one of them.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const matrix: <Case, A, E, R>(
+  self: Eval<Case, A, E, R>,
+  options?: Omit<ReportOptions, "candidate">
+) => Effect.Effect<EvalMatrix, EvalError | E, BatchStore | R> = RunEval.matrix as never
 
 /**
  * Judges the stored runs of an eval run by the checks of the definition, which may have changed since. Flows do not run

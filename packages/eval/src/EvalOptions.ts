@@ -9,7 +9,7 @@ import { parseCost } from "@effect-noukai/sdk/Trace"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Baseline } from "./Baseline.js"
-import type { EvalReport } from "./EvalReport.js"
+import type { EvalReport, SideName } from "./EvalReport.js"
 import * as Ranges from "./internal/ranges.js"
 import { amountForms } from "./internal/values.js"
 
@@ -22,15 +22,21 @@ const Amount = Schema.Union(Schema.Number, Schema.String).pipe(
 )
 
 /**
- * One side of a comparison: a version of the flow of the eval, or another flow with the same cases.
+ * One side of a comparison: a version of the flow of the eval, another flow with the same cases, or a version whose
+ * blocks are changed, such as their model.
  *
  * @since 0.1.0
  * @category models
  */
 export type Side = FlowVersion | {
-  readonly flow: FlowRef<never>
+  /** Default: the flow of the eval. */
+  readonly flow?: FlowRef<never> | undefined
   /** Default: `"production"`. */
   readonly version?: FlowVersion | undefined
+  /** Fields of blocks that all its runs change, by the ids of steps: `{ grade: { model: "small" } }`. They win over those of a case. */
+  readonly blockOverrides?: SideName["blockOverrides"] | undefined
+  /** Its name in reports. Default: its version. */
+  readonly name?: string | undefined
 }
 
 const limits = {
@@ -126,6 +132,8 @@ export interface LimitOptions extends
 export interface ReportOptions {
   /** The id of the run. Default: the newest. */
   readonly run?: string | undefined
+  /** One of the candidates of the run. Default: its first. */
+  readonly candidate?: Side | SideName | undefined
   /** A blessed baseline to compare with, in place of the baseline of the run. */
   readonly baseline?: Baseline | undefined
   /** The number of verdicts that may be errors before the gate is incomplete. Default: 0. */
@@ -174,12 +182,25 @@ export interface RunOptions extends LimitOptions, Pick<ReportOptions, "allowErro
 }
 
 /**
+ * The options of an eval run with several candidates.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface MatrixOptions extends Omit<RunOptions, "candidate"> {
+  /** The sides that are tested: with the baseline, at most 8. Default: `["draft"]`; those of the run, if it is resumed. */
+  readonly candidates?: ReadonlyArray<Side> | undefined
+}
+
+/**
  * An eval run before it begins.
  *
  * @since 0.1.0
  * @category models
  */
 export interface EvalPlan extends Pick<EvalReport, "eval" | "candidate" | "baseline" | "repeat" | "cases"> {
+  /** The candidates after the first. */
+  readonly others?: ReadonlyArray<SideName>
   /** The runs that the eval run needs and that no earlier one has. Those of a resumed run may have begun. */
   readonly runs: number
   /** The runs that it takes from earlier eval runs. */
@@ -201,6 +222,8 @@ export interface EvalPlan extends Pick<EvalReport, "eval" | "candidate" | "basel
 export interface EvalRunInfo
   extends Pick<EvalReport, "eval" | "run" | "startedAt" | "candidate" | "baseline" | "repeat" | "cases">
 {
+  /** The candidates of the run after its first. */
+  readonly others?: ReadonlyArray<SideName>
   /** The eval run that its stored baseline was blessed from, if it was compared with one. */
   readonly stored?: string
   /** Whether all its runs ended, and those of its judges. */

@@ -31,7 +31,7 @@ export const Verdict = Schema.Literal("pass", "fail", "regressed", "fixed", "err
 export type Verdict = typeof Verdict.Type
 
 /**
- * One side of a comparison: a flow and its version.
+ * One side of a comparison: a flow, its version, and what its runs change in it.
  *
  * @since 0.1.0
  * @category schemas
@@ -41,12 +41,19 @@ export const SideName = Schema.Struct({
   flow: Schema.String,
   /** `production`, `draft`, or a number. */
   version: Schema.String,
+  /** Its name in reports. */
+  name: Schema.optionalWith(Schema.String, { exact: true }),
+  /** Fields of blocks that all its runs change, by the ids of steps. */
+  blockOverrides: Schema.optionalWith(
+    Schema.Record({ key: Schema.String, value: Schema.Record({ key: Schema.String, value: Schema.Unknown }) }),
+    { exact: true }
+  ),
   /** The eval run that a stored baseline was blessed from. */
   stored: Schema.optionalWith(Schema.String, { exact: true })
 })
 
 /**
- * One side of a comparison: a flow and its version.
+ * One side of a comparison: a flow, its version, and what its runs change in it.
  *
  * @since 0.1.0
  * @category models
@@ -302,6 +309,7 @@ export const EvalReport = Schema.Struct({
     candidate: Cost,
     /** Of a stored baseline: the cost when it was blessed. */
     baseline: Schema.optionalWith(Cost, { exact: true }),
+    /** Of a run with several candidates: of all of them together. */
     judges: Cost
   }),
   time: Schema.optionalWith(TimeDifference, { exact: true }),
@@ -327,3 +335,27 @@ export const EvalReport = Schema.Struct({
  * @category models
  */
 export type EvalReport = typeof EvalReport.Type
+
+/**
+ * A run with several candidates: the report of each of them against the baseline, as if it had run alone.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const EvalMatrix = Schema.Struct({
+  ...EvalReport.pick("eval", "run").fields,
+  /** In the order of the candidates. */
+  reports: Schema.NonEmptyArray(EvalReport),
+  /** `failed` if the gate of a candidate failed; otherwise `incomplete` if one is. */
+  gate: EvalReport.fields.gate,
+  /** The candidates that pass, in one sentence. */
+  sentence: Schema.String
+})
+
+/**
+ * A run with several candidates: the report of each of them against the baseline, as if it had run alone.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type EvalMatrix = typeof EvalMatrix.Type

@@ -8,9 +8,10 @@ import { digitsWithin, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
 import { maskedValue, safeJson } from "@effect-noukai/sdk/SafeText"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { CaseVerdict, type EvalReport, type Trial } from "./EvalReport.js"
+import { CaseVerdict, type EvalMatrix, type EvalReport, type SideName, type Trial } from "./EvalReport.js"
 import * as Html from "./internal/report/html.js"
 import * as Junit from "./internal/report/junit.js"
+import * as Matrix from "./internal/report/matrix.js"
 import * as Text from "./internal/report/text.js"
 import { cellOf, inputOf, listedAs, outputOf, plain, reasons } from "./internal/report/words.js"
 
@@ -23,6 +24,17 @@ import { cellOf, inputOf, listedAs, outputOf, plain, reasons } from "./internal/
 export type ReportFormat = <E, R>(
   report: EvalReport,
   cases: Stream.Stream<CaseVerdict, E, R>
+) => Stream.Stream<string, E, R>
+
+/**
+ * A report of a run with several candidates, and the verdicts of the cases of each candidate.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type MatrixFormat = <E, R>(
+  matrix: EvalMatrix,
+  cases: (candidate: SideName) => Stream.Stream<CaseVerdict, E, R>
 ) => Stream.Stream<string, E, R>
 
 /**
@@ -119,4 +131,28 @@ export const csv: ReportFormat = (report, cases) => {
     ...cellsOf(one.baseline)
   ])
   return Stream.map(Stream.concat(Stream.make(titles), rows), (row) => csvRecord(row.map(cellOf)))
+}
+
+/**
+ * Reports of a run with several candidates: a table of all checks together and one of each check, with a row for each
+ * side. `text` is for terminals, and has the first 20 cases that regressed or have an error; `html` has all cases, with
+ * the outputs of all sides; `markdown` has no cases.
+ *
+ * @example
+ * ```ts
+ * import { Eval, ReportFormat } from "@effect-noukai/eval"
+ * import { Effect, Stream } from "effect"
+ *
+ * const text = (self: Eval.Eval<unknown>) =>
+ *   Stream.unwrap(Effect.map(Eval.matrix(self), (matrix) =>
+ *     ReportFormat.matrix.text(matrix, (candidate) => Eval.cases(self, { run: matrix.run, candidate }))))
+ * ```
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const matrix: { readonly [format in "text" | "markdown" | "html"]: MatrixFormat } = {
+  text: Matrix.text,
+  markdown: Matrix.markdown,
+  html: Matrix.page
 }

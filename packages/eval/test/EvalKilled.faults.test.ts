@@ -19,8 +19,8 @@ const cases = size(40, 6)
 
 const mostKills = size(Infinity, 2)
 
-/** The runs of both sides in two trials, and the judge of each case. */
-const runs = cases * 4 + cases
+/** The runs of all sides in two trials, and the judge of each case. */
+const runsOf = (sides: number) => cases * sides * 2 + cases
 
 const says = (costUsd: string) =>
   [{
@@ -46,7 +46,7 @@ const lasting = (text: string): unknown =>
   )
 
 /** The output of an eval run that is killed so many times at most. */
-const printed = (below: (n: number) => number, kills: number) =>
+const printed = (below: (n: number) => number, kills: number, sides: number) =>
   Effect.gen(function*() {
     const { apiKey, baseUrl } = yield* Emulator
     const program = yield* Effect.promise(() => bundledProgram(new URL("./support/evalProcess.ts", import.meta.url)))
@@ -55,7 +55,7 @@ const printed = (below: (n: number) => number, kills: number) =>
       const output = yield* Effect.scoped(Effect.gen(function*() {
         const child = yield* Effect.acquireRelease(
           Effect.sync(() =>
-            spawn(process.execPath, [program, baseUrl, ledger, `${cases}`], {
+            spawn(process.execPath, [program, baseUrl, ledger, `${cases}`, ...sides > 2 ? ["several"] : []], {
               env: { ...process.env, NOUKAI_API_KEY: Redacted.value(apiKey) },
               stdio: ["ignore", "pipe", "pipe"]
             })
@@ -63,7 +63,7 @@ const printed = (below: (n: number) => number, kills: number) =>
           (child) => Effect.sync(() => child.kill("SIGKILL"))
         )
         const end = yield* Effect.fork(ended(child))
-        const kill = Effect.zipRight(received(1 + below(2 * runs)), Effect.sync(() => child.kill("SIGKILL")))
+        const kill = Effect.zipRight(received(1 + below(2 * runsOf(sides))), Effect.sync(() => child.kill("SIGKILL")))
         if (left > 0) yield* Effect.raceFirst(kill, Fiber.join(end))
         return yield* Fiber.join(end)
       }))
@@ -76,17 +76,17 @@ const counted = Effect.map(Effect.flatMap(Emulator, (emulator) => emulator.ledge
   new Set(runs.map(({ sessionId }) => sessionId)).size
 ])
 
-const undisturbed = Effect.scoped(Effect.provide(printed(numbers(0), 0), server))
+const undisturbed = (sides: number) => Effect.scoped(Effect.provide(printed(numbers(0), 0, sides), server))
 
 describe("an eval run that is killed and resumed", () => {
   for (let seed = 1; seed <= seeds; seed++) {
-    it.live(
-      `seed ${seed}: no row runs twice, and the report is that of an undisturbed run`,
-      () =>
+    it.live.each([2, 3])(
+      `seed ${seed}: no row of %d sides runs twice, and the report is that of an undisturbed run`,
+      (sides) =>
         Effect.gen(function*() {
-          const output = yield* printed(numbers(seed), mostKills)
-          assert.deepStrictEqual(yield* counted, [runs, runs])
-          assert.deepStrictEqual(output, yield* undisturbed)
+          const output = yield* printed(numbers(seed), mostKills, sides)
+          assert.deepStrictEqual(yield* counted, [runsOf(sides), runsOf(sides)])
+          assert.deepStrictEqual(output, yield* undisturbed(sides))
         }).pipe(Effect.scoped, Effect.provide(server)),
       300_000
     )

@@ -79,10 +79,10 @@ export interface Checked {
 
 const decodeThresholds = Schema.decodeUnknownEither(Thresholds, { onExcessProperty: "error" })
 
-const isName = (name: unknown): boolean =>
+export const isName = (name: unknown): boolean =>
   typeof name === "string" && /^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,99}$/u.test(name)
 
-const nameForms = "must be 1 to 100 letters, digits, spaces and any of . _ -, and begin with a letter or a digit"
+export const nameForms = "must be 1 to 100 letters, digits, spaces and any of . _ -, and begin with a letter or a digit"
 
 const names: Names<Definition> = {
   name: true,

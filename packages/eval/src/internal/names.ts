@@ -3,7 +3,7 @@ import { misnamed, type Names, type Table } from "@effect-noukai/sdk/kit/names"
 import * as Effect from "effect/Effect"
 import * as Struct from "effect/Struct"
 import { InvalidEvalError } from "../EvalError.js"
-import type { LimitOptions, ReportOptions, RunOptions, ScoreOptions } from "../EvalOptions.js"
+import type { LimitOptions, MatrixOptions, ReportOptions, RunOptions, ScoreOptions } from "../EvalOptions.js"
 import { show } from "./values.js"
 
 /** Fails if an input is not an object, or has an unknown option. */
@@ -60,13 +60,13 @@ export const limitNames: Names<LimitOptions> = {
   maxCostPerRow: true
 }
 
-export const reportNames: Names<ReportOptions> = { run: true, baseline: true, allowErrors: true }
+export const reportNames: Names<ReportOptions> = { run: true, candidate: true, baseline: true, allowErrors: true }
 
 export const scoreNames: Names<ScoreOptions> = { ...limitNames, ...reportNames, judgeAgain: true }
 
-export const runNames: Names<RunOptions> = {
+export const matrixNames: Names<MatrixOptions> = {
   ...limitNames,
-  candidate: true,
+  candidates: true,
   baseline: true,
   repeat: true,
   resume: true,
@@ -74,3 +74,5 @@ export const runNames: Names<RunOptions> = {
   replay: true,
   allowErrors: true
 }
+
+export const runNames: Names<RunOptions> = { ...Struct.omit(matrixNames, "candidates"), candidate: true }

@@ -1,6 +1,7 @@
 /**
- * A program that runs an eval, or goes on with it: `<baseUrl> <ledger> <cases>`. It prints the report and the verdicts of
- * the cases as JSON once nothing is left to run. The key comes from the environment.
+ * A program that runs an eval, or goes on with it: `<baseUrl> <ledger> <cases>`, with one candidate, or with two after
+ * `several`. It prints the reports and the verdicts of the cases as JSON once nothing is left to run. The key comes from
+ * the environment.
  */
 import { BatchEngine, BatchStore } from "@effect-noukai/batch"
 import { Check, Eval } from "@effect-noukai/eval"
@@ -8,7 +9,7 @@ import { Noukai } from "@effect-noukai/sdk"
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer, Stream } from "effect"
 
-const [baseUrl, ledger, count] = process.argv.slice(2)
+const [baseUrl, ledger, count, sides] = process.argv.slice(2)
 
 interface Case {
   readonly id: string
@@ -28,14 +29,21 @@ const killed = Eval.make("killed", {
 
 const program = Effect.gen(function*() {
   const [last] = (yield* Eval.runs("killed")).slice(-1)
-  const report = yield* last === undefined
-    ? Eval.run(killed, { candidate: 2, baseline: "draft", repeat: 2, grace: 1000 })
+  const candidates = [2, { version: 2, blockOverrides: { a: { output: { said: "{{message}}" } } } }] as const
+  const { reports } = yield* last === undefined
+    ? Eval.runMatrix(killed, {
+      candidates: sides === "several" ? candidates : [2],
+      baseline: "draft",
+      repeat: 2,
+      grace: 1000
+    })
     : last.isComplete
-    ? Eval.report(killed)
-    : Eval.run(killed, { resume: true, grace: 1000 })
-  if (report.stop !== undefined) return yield* Effect.dieMessage(report.stop)
-  const cases = yield* Stream.runCollect(Eval.cases(killed))
-  process.stdout.write(JSON.stringify({ report, cases: [...cases] }))
+    ? Eval.matrix(killed)
+    : Eval.runMatrix(killed, { resume: true, grace: 1000 })
+  const [{ stop }] = reports
+  if (stop !== undefined) return yield* Effect.dieMessage(stop)
+  const cases = yield* Effect.forEach(reports, ({ candidate }) => Stream.runCollect(Eval.cases(killed, { candidate })))
+  process.stdout.write(JSON.stringify({ reports, cases: cases.map((all) => [...all]) }))
 })
 
 NodeRuntime.runMain(Effect.provide(

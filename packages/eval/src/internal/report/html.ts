@@ -21,7 +21,7 @@ import {
 
 const { html } = HtmlReport
 
-const tones: { readonly [K in Verdict]?: HtmlReport.Row["tone"] } = {
+export const tones: { readonly [K in Verdict]?: HtmlReport.Row["tone"] } = {
   regressed: "bad",
   fail: "bad",
   error: "doubtful",
@@ -30,7 +30,7 @@ const tones: { readonly [K in Verdict]?: HtmlReport.Row["tone"] } = {
 }
 
 /** The outputs of both sides, trial by trial, and the reasons of the checks. */
-const detail = (report: EvalReport, one: CaseVerdict): HtmlReport.Html => {
+export const detail = (report: EvalReport, one: CaseVerdict): HtmlReport.Html => {
   const names = sides(report)
   const trials = one.candidate.map((trial, index) => {
     const title = (side: string, { attemptsCostUsd, executionId, isAttemptsCostUnknown, trial: number }: Trial) =>

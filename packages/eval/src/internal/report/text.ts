@@ -6,7 +6,7 @@ import type { CaseVerdict, EvalReport } from "../../EvalReport.js"
 import { checkTable, ending, facts, heading, inputLine, listedAs, moreFacts, notable, verdicts } from "./words.js"
 
 /** The number of cases of each verdict that are listed. */
-const [maxLines, maxRows] = [20, 50]
+export const [maxLines, maxRows] = [20, 50]
 
 /** The longest input in a table. */
 const maxInput = 100
@@ -28,21 +28,21 @@ const listed = <E, R>(cases: Stream.Stream<CaseVerdict, E, R>, most: number, sho
   })
 
 /** A text in one line, without keys, control characters, and commands to a server of CI. */
-const oneLine = (text: string): string =>
+export const oneLine = (text: string): string =>
   withoutCommands(masked(text).replace(/\s+/g, " ").replace(/\p{Cc}/gu, "\ufffd").replace(directions, "\ufffd"))
 
 /** The width of a terminal. */
 const width = 80
 
 /** Breaks a text at its spaces, after a prefix. The lines after the first begin as far right. A long word is cut. */
-const wrapped = (prefix: string, text: string, indent = " ".repeat(prefix.length)): string => {
+export const wrapped = (prefix: string, text: string, indent = " ".repeat(prefix.length)): string => {
   const room = width - indent.length
   const lines = text.match(new RegExp(`.{1,${room}}(?= (?!%)|$)|\\S{${room}}`, "gu")) ?? [""]
   return lines.map((line, index) => `${index === 0 ? prefix : indent}${line.trimStart()}\n`).join("")
 }
 
 /** Aligns all columns but the first to the right. A name without room stands on a line of its own. */
-const aligned = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+export const aligned = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
   const first = Math.min(widths[0]!, width - widths.slice(1).reduce((sum, each) => sum + each + 2, 0))
   return rows.map(([name = "", ...texts]) => {
@@ -79,14 +79,14 @@ export const text = <E, R>(report: EvalReport, cases: Stream.Stream<CaseVerdict,
 const links = /@(?=\w)|[#!](?=\d)|\bGH(?=-\d)|:(?=\/\/)|\bwww(?=\.)|\b(?:mailto|xmpp)(?=:)/gi
 
 /** A text in Markdown. An invisible space breaks its links. */
-const escaped = (text: string): string =>
+export const escaped = (text: string): string =>
   oneLine(text).replace(links, "$&\u200b").replace(
     /[&<>]/g,
     (found) => found === "&" ? "&amp;" : found === "<" ? "&lt;" : "&gt;"
   )
     .replace(/[\\`*_[\]|~$]/g, "\\$&")
 
-const row = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |\n`
+export const row = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |\n`
 
 const marks = { passed: "✅", failed: "❌", incomplete: "⚠️" } as const
 

@@ -17,6 +17,7 @@ import type {
 } from "../../EvalReport.js"
 import type { Outcome } from "../../EvalRun.js"
 import { count } from "../summary.js"
+import { show } from "../values.js"
 
 /** All verdicts, the most urgent first. */
 export const verdicts: ReadonlyArray<Verdict> = ["regressed", "error", "fail", "fixed", "not comparable", "pass"]
@@ -28,20 +29,37 @@ export const listedAs = ({ checks, verdict: ofCase }: CaseVerdict): Verdict =>
 /** The number of changes that a report shows of one check on one case. */
 const maxChanges = 5
 
-/** Returns the names of both sides: versions, with their flows if these differ. */
-export const sides = ({ baseline, candidate }: EvalReport): { readonly [side in "candidate" | "baseline"]: string } => {
-  const isOne = baseline === undefined || baseline.flow === candidate.flow
-  const name = ({ flow, stored, version }: SideName) =>
-    `${isOne ? "" : `${flow} `}${version}${stored === undefined ? "" : " (stored)"}`
-  return { candidate: name(candidate), baseline: baseline === undefined ? "" : name(baseline) }
+/** Returns the name of a side: its own, or its version and what it changes. */
+export const nameOf = ({ blockOverrides = {}, name, version }: SideName): string => {
+  const changed = Object.entries(blockOverrides).flatMap(([step, fields]) =>
+    Object.entries(fields).map(([field, value]) => `${step}.${field}=${show(value)}`)
+  )
+  return name ?? [version, ...changed].join(" ")
 }
+
+/** Returns the names of sides, with their flows if these differ. */
+export const namesOf = (sides: ReadonlyArray<SideName>): ReadonlyArray<string> => {
+  const isOne = sides.every(({ flow }) => flow === sides[0]?.flow)
+  return sides.map((side) =>
+    `${isOne ? "" : `${side.flow} `}${nameOf(side)}${side.stored === undefined ? "" : " (stored)"}`
+  )
+}
+
+/** Returns the names of both sides. */
+export const sides = ({ baseline, candidate }: EvalReport): { readonly [side in "candidate" | "baseline"]: string } => {
+  const [after = "", before = ""] = namesOf([candidate, ...baseline === undefined ? [] : [baseline]])
+  return { candidate: after, baseline: before }
+}
+
+/** Returns the flow, the cases and the trials of an eval run. */
+export const ofRun = ({ candidate, cases, repeat }: EvalReport): string =>
+  `${candidate.flow}, ${count(cases, "case")}${repeat === 1 ? "" : `, ${repeat} trials each`}`
 
 /** Returns the eval run in one line. */
 export const heading = (report: EvalReport): string => {
   const { baseline, candidate } = sides(report)
   const against = report.baseline === undefined ? "" : ` against ${baseline}`
-  const times = report.repeat === 1 ? "" : `, ${report.repeat} trials each`
-  return `${report.eval}: ${candidate}${against} of ${report.candidate.flow}, ${count(report.cases, "case")}${times}`
+  return `${report.eval}: ${candidate}${against} of ${ofRun(report)}`
 }
 
 /** Returns the verdict in one line, after the gate. */
@@ -51,40 +69,42 @@ export const ending = ({ gate, sentence }: EvalReport): string =>
 const percent = (share: number): string => `${Math.round(100 * share)} %`
 
 /** Returns a rate with its interval: `31/40, 78 % (62 % to 88 %)`. */
-const rate = ({ interval, of, passed, rate }: Rate): string =>
+export const rate = ({ interval, of, passed, rate }: Rate): string =>
   rate === undefined || interval === undefined
     ? "none"
     : `${passed}/${of}, ${percent(rate)} (${percent(interval[0])} to ${percent(interval[1])})`
 
 /** Returns a rate for a narrow table: `78 % (62–88)`. */
-const shortRate = ({ interval, rate }: Rate): string =>
+export const shortRate = ({ interval, rate }: Rate): string =>
   rate === undefined || interval === undefined
     ? "none"
     : `${percent(rate)} (${interval.map((share) => Math.round(100 * share)).join("–")})`
 
-const pValue = (p: number): string => p < 0.001 ? "< 0.001" : p.toFixed(3)
+export const pValue = (p: number): string => p < 0.001 ? "< 0.001" : p.toFixed(3)
 
-const time = (millis: number): string =>
+export const time = (millis: number): string =>
   Math.abs(millis) < 1000 ? `${Math.round(millis)} ms` : `${(millis / 1000).toFixed(1)} s`
 
 /** Returns a cost, with the number of its runs if the other side has more or less: `at least $0.06 in 21 runs (1 run unknown)`. */
-const cost = ({ runs, unknown, usd }: Cost, other = { runs }): string =>
+export const cost = ({ runs, unknown, usd }: Cost, other = { runs }): string =>
   `${costText({ costUsd: usd, unknownCosts: unknown })}${other.runs === runs ? "" : ` in ${count(runs, "run")}`}${
     unknown === 0 ? "" : ` (${count(unknown, "run")} unknown)`
   }`
 
-const score = ({ baselineScore, score }: Summary): string =>
+export const score = ({ baselineScore, score }: Summary): string =>
   [score?.toFixed(2), ...baselineScore === undefined ? [] : [`was ${baselineScore.toFixed(2)}`]].join(", ")
 
 const isAdjusted = ({ checks, overall }: EvalReport): boolean =>
   [overall, ...Object.values(checks)].some(({ adjustedP }) => adjustedP !== undefined)
+
+/** Returns how often one of several tests finds a difference where there is none, in percent. */
+export const percentOfTests = (tests: number): number => Math.round(1000 * (1 - 0.95 ** tests)) / 10
 
 /** Returns how often tests find a difference where there is none, if there are several of them. */
 const chance = (report: EvalReport): ReadonlyArray<readonly [name: string, text: string]> => {
   const tests = Object.values(report.checks)
   if (report.baseline === undefined || tests.length < 2) return []
   const single = tests.filter(({ adjustedP }) => adjustedP === undefined).length
-  const most = Math.round(1000 * (1 - 0.95 ** single)) / 10
   return [[
     "chance",
     [
@@ -93,7 +113,11 @@ const chance = (report: EvalReport): ReadonlyArray<readonly [name: string, text:
         : [],
       ...single < 2
         ? []
-        : [`of ${single} checks without a difference, one or more has p < 0.05 in up to ${most} % of runs`]
+        : [
+          `of ${single} checks without a difference, one or more has p < 0.05 in up to ${
+            percentOfTests(single)
+          } % of runs`
+        ]
     ].join("; ")
   ]]
 }

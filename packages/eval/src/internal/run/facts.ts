@@ -11,13 +11,15 @@ import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
 import { EvalNotFoundError } from "../../EvalError.js"
 import type { EvalRunInfo } from "../../EvalOptions.js"
-import { EvalReport } from "../../EvalReport.js"
+import { EvalReport, SideName } from "../../EvalReport.js"
 
 const Amount = Schema.optional(Schema.Union(Schema.Number, Schema.String))
 
 /** The facts of an eval run, known before anything is sent. */
 export const Facts = Schema.Struct({
   ...Struct.pick(EvalReport.fields, "eval", "run", "startedAt", "candidate", "baseline", "repeat", "cases"),
+  /** The candidates after the first. */
+  others: Schema.optionalWith(Schema.Array(SideName), { exact: true }),
   /** The eval run that a stored baseline was blessed from. */
   stored: Schema.optionalWith(Schema.String, { exact: true }),
   /** Of all cases, in their order. */

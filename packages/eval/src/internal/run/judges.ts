@@ -33,6 +33,7 @@ import {
   doneBefore,
   isFixed,
   isOpen,
+  pairsOf,
   rowsOf,
   type Session,
   versionForms,
@@ -131,7 +132,8 @@ export const sourceOf = (session: Session, judges: Judges): BatchSource<JudgeRow
       })
     )
   })
-  return { rows: Stream.flattenIterables(Stream.mapEffect(caseRuns(session), rowsOfCases)) as never }
+  const all = Stream.flatMap(Stream.fromIterable(pairsOf(session)), caseRuns)
+  return { rows: Stream.flattenIterables(Stream.mapEffect(all, rowsOfCases)) as never }
 }
 
 /** A case whose runs have their judges, by the names of the checks. */

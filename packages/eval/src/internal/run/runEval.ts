@@ -3,9 +3,10 @@
 /** Plans, runs, scores and reports eval runs. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import { Flow, NoukaiConfig } from "@effect-noukai/sdk"
-import { isVersion, type Names } from "@effect-noukai/sdk/kit/names"
+import { isFields, isVersion, type Names } from "@effect-noukai/sdk/kit/names"
 import { digitsOf, withDigits } from "@effect-noukai/sdk/kit/plainJson"
 import { formatCost, parseCost } from "@effect-noukai/sdk/Trace"
+import * as Arr from "effect/Array"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -15,15 +16,24 @@ import * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
 import { Baseline } from "../../Baseline.js"
 import { InvalidEvalError } from "../../EvalError.js"
-import type { EvalPlan, LimitOptions, ReportOptions, RunOptions, ScoreOptions, Side } from "../../EvalOptions.js"
-import type { CaseVerdict, EvalReport, SideName, Trial } from "../../EvalReport.js"
+import type {
+  EvalPlan,
+  LimitOptions,
+  MatrixOptions,
+  ReportOptions,
+  RunOptions,
+  ScoreOptions,
+  Side
+} from "../../EvalOptions.js"
+import type { CaseVerdict, EvalMatrix, EvalReport, SideName, Trial } from "../../EvalReport.js"
 import type { EvalRun } from "../../EvalRun.js"
 import { against } from "../baseline.js"
-import { addressOf, casesOf, checked, type Definition, made } from "../definition.js"
-import { limitNames, named, optionsOf, reportNames, runNames, scoreNames } from "../names.js"
+import { addressOf, casesOf, checked, type Definition, isName, made, nameForms } from "../definition.js"
+import { limitNames, matrixNames, named, optionsOf, reportNames, runNames, scoreNames } from "../names.js"
 import * as Ranges from "../ranges.js"
-import { summing } from "../summary.js"
-import { line, namedVersion, show } from "../values.js"
+import { nameOf, namesOf } from "../report/words.js"
+import { count, summing } from "../summary.js"
+import { canonical, line, namedVersion, show } from "../values.js"
 import { caseVerdict, checksOfCase, outcomesOf } from "../verdict.js"
 import { type Cassettes, cassettesOf } from "./cassettes.js"
 import * as Facts from "./facts.js"
@@ -35,35 +45,81 @@ const isStored = (baseline: Side | Baseline | undefined): baseline is Baseline =
 
 const invalid = (at: string, field: string, reason: string) => new InvalidEvalError({ at, field, reason })
 
-const sideNames: Names<Extract<Side, object>> = { flow: true, version: true }
+const sideNames: Names<Extract<Side, object>> = { flow: true, version: true, blockOverrides: true, name: true }
 
-/** The flow and the version of a side. */
-const sideOf = Effect.fnUntraced(function*(method: string, field: string, { flow }: Definition, side: Side) {
+const areOverrides = (value: unknown): boolean => isFields(value) && Object.values(value).every(isFields)
+
+/** The flow and the version of a side, and what it changes. */
+const sideOf = Effect.fnUntraced(function*(method: string, field: string, definition: Definition, side: Side) {
   if (Predicate.isRecord(side)) yield* named(method, { [field]: side }, { [field]: sideNames })
-  const given = Predicate.isRecord(side) ? side : { flow, version: side }
-  const { version = "production" } = given
+  const given = Predicate.isRecord(side) ? side : { version: side }
+  const { blockOverrides, flow = definition.flow, name, version = "production" } = given
   if (!isVersion(version)) {
     return yield* invalid(method, field, `${Trials.versionForms}, not ${show(version)}`)
   }
-  return { flow: yield* addressOf(method, field, given.flow), version: String(namedVersion(version)) }
+  if (blockOverrides !== undefined && !areOverrides(blockOverrides)) {
+    const forms = "has blockOverrides that must have fields of blocks by the ids of steps"
+    return yield* invalid(method, field, `${forms}, not ${show(blockOverrides)}`)
+  }
+  if (name !== undefined && !isName(name)) return yield* invalid(method, field, `has a name that ${nameForms}`)
+  const found: SideName = {
+    flow: yield* addressOf(method, field, flow),
+    version: String(namedVersion(version)),
+    ...(name !== undefined && { name }),
+    ...(blockOverrides !== undefined && { blockOverrides })
+  }
+  return found
 })
 
-const sideFrom = ({ flow, version }: SideName): Side => ({ flow, version: Trials.versionOf(version) })
+const sideFrom = ({ version, ...side }: SideName): Side => ({ ...side, version: Trials.versionOf(version) })
+
+const isNamed = (side: Side | SideName): side is SideName =>
+  Predicate.isRecord(side) && typeof side.version === "string" && side.flow !== undefined
+
+/** The side as text, without its name. */
+const textOf = ({ blockOverrides = {}, flow, version }: SideName): string => canonical([flow, version, blockOverrides])
+
+/** The most sides of a run. */
+const mostSides = 8
+
+/** All candidates. */
+const sidesIn = ({ candidate, others = [] }: Pick<Facts.Facts, "candidate" | "others">) => [candidate, ...others]
+
+interface SidesOptions extends MatrixOptions, Pick<RunOptions, "candidate"> {}
 
 /** The sides and the number of trials, checked. */
 const sidesOf = Effect.fnUntraced(
-  function*(method: string, definition: Definition, { baseline, candidate = "draft", repeat = 1 }: RunOptions) {
+  function*(
+    method: string,
+    definition: Definition,
+    { baseline, candidate = "draft", candidates, repeat = 1 }: SidesOptions
+  ) {
     const wrong = Ranges.outOf(Ranges.trials, repeat)
     if (wrong !== undefined) return yield* invalid(method, "repeat", wrong)
-    const sides: { readonly candidate: SideName; readonly baseline?: SideName } = {
-      candidate: yield* sideOf(method, "candidate", definition, candidate),
+    const given: ReadonlyArray<Side> = candidates === undefined ? [candidate] : candidates
+    const most = mostSides - (baseline === undefined ? 0 : 1)
+    if (!Array.isArray(given) || !Arr.isNonEmptyReadonlyArray(given) || given.length > most) {
+      return yield* invalid(method, "candidates", `must be 1 to ${most} sides, not ${show(candidates)}`)
+    }
+    const places = Arr.map(given, (_, nth) => candidates === undefined ? "candidate" : `candidates.${nth}`)
+    const [first, ...others] = yield* Effect.forEach(
+      given,
+      (side, nth) => sideOf(method, places[nth]!, definition, side)
+    )
+    const sides: Pick<Facts.Facts, "candidate" | "baseline" | "others"> = {
+      candidate: first,
       ...(baseline !== undefined && !isStored(baseline) && {
         baseline: yield* sideOf(method, "baseline", definition, baseline)
-      })
+      }),
+      ...(others.length > 0 && { others })
     }
-    const { baseline: other, candidate: { flow, version } } = sides
-    if (other?.flow === flow && other.version === version) {
+    if (sides.baseline !== undefined && textOf(sides.baseline) === textOf(first)) {
       return yield* invalid(method, "baseline", "is the candidate: compare with another version or flow")
+    }
+    const all = [...sides.baseline === undefined ? [] : [sides.baseline], first, ...others]
+    for (const same of [textOf, (side: SideName) => side.name ?? textOf(side)]) {
+      const twice = all.find((side, nth) => all.findIndex((one) => same(one) === same(side)) < nth)
+      if (twice !== undefined) return yield* invalid(method, "candidates", `has ${nameOf(twice)} twice`)
     }
     return { ...sides, repeat }
   }
@@ -111,7 +167,7 @@ const amountOf = (value: unknown) => Option.getOrUndefined(Option.map(parseCost(
 
 /** The facts of a run that is resumed, or of a new one whose cases are yet to be read. */
 const factsOf = Effect.fnUntraced(
-  function*(method: string, definition: Definition, options: RunOptions, [run, startedAt]: Cassettes["id"]) {
+  function*(method: string, definition: Definition, options: SidesOptions, [run, startedAt]: Cassettes["id"]) {
     const { checks, name } = definition
     const { resume = false } = options
     if (resume === false) {
@@ -132,11 +188,18 @@ const factsOf = Effect.fnUntraced(
       return begun
     }
     const facts = yield* resume === true ? Facts.newestIncomplete(name) : Facts.find(name, resume)
-    const { candidate = sideFrom(facts.candidate) } = options
-    const sides = yield* sidesOf(method, definition, { ...options, candidate })
-    for (const field of ["candidate", "baseline", "repeat"] as const) {
-      if (options[field] === undefined || (field === "baseline" && isStored(options[field]))) continue
-      if (JSON.stringify(sides[field]) !== JSON.stringify(facts[field])) {
+    const { baseline, candidate, repeat } = options
+    const { candidates = sidesIn(facts).map(sideFrom) } = options
+    const sides = yield* sidesOf(method, definition, candidate === undefined ? { ...options, candidates } : options)
+    for (
+      const [field, isGiven, wanted, found] of [
+        ["candidate", candidate !== undefined, sides.candidate, facts.candidate],
+        ["candidates", options.candidates !== undefined, sidesIn(sides), sidesIn(facts)],
+        ["baseline", baseline !== undefined && !isStored(baseline), sides.baseline, facts.baseline],
+        ["repeat", repeat !== undefined, sides.repeat, facts.repeat]
+      ] as const
+    ) {
+      if (isGiven && canonical([wanted ?? null]) !== canonical([found ?? null])) {
         return yield* invalid(method, field, `is not that of the run ${facts.run}: leave it out, or begin a new run`)
       }
     }
@@ -148,7 +211,7 @@ const noCounts = (): Trials.Counts => ({ cases: 0, hash: "", rows: 0, reused: 0,
 
 /** Checks the definition, the options and all cases, and compares them with the ledger. Nothing is sent. */
 const planned = Effect.fnUntraced(
-  function*(method: string, definition: Definition, options: RunOptions, id: Cassettes["id"]) {
+  function*(method: string, definition: Definition, options: SidesOptions, id: Cassettes["id"]) {
     yield* checked(method, definition)
     yield* refusing(method, options)
     const begun = yield* factsOf(method, definition, options, id)
@@ -177,9 +240,9 @@ const notCaptured = ({ checks, tools }: Definition, { isUncaptured }: Trials.Cou
       : []
   )
 
-export const plan = Effect.fnUntraced(function*(definition: Definition, options: RunOptions = {}) {
+export const plan = Effect.fnUntraced(function*(definition: Definition, options: RunOptions | MatrixOptions = {}) {
   yield* made("Eval.plan", definition)
-  yield* optionsOf("Eval.plan", options, runNames)
+  yield* optionsOf("Eval.plan", options, "candidates" in options ? matrixNames : runNames)
   const { id } = yield* cassettesOf(definition.name, { ...options, record: undefined })
   const { counts, judges, session } = yield* planned("Eval.plan", definition, options, id)
   const { facts } = session
@@ -188,7 +251,7 @@ export const plan = Effect.fnUntraced(function*(definition: Definition, options:
     yield* Stream.runForEach(casesOf(definition), ({ hash, key }) => Effect.sync(() => stored.verdicts(key, hash)))
   }
   const found: EvalPlan = {
-    ...Struct.pick(facts, "eval", "candidate", "baseline", "repeat", "cases"),
+    ...Struct.pick(facts, "eval", "candidate", "others", "baseline", "repeat", "cases"),
     runs: counts.rows - counts.reused,
     reused: counts.reused,
     judges: Object.keys(judges),
@@ -228,10 +291,8 @@ const runJudges = Effect.fnUntraced(
   }
 )
 
-export const run = Effect.fnUntraced(function*(definition: Definition, options: RunOptions = {}) {
-  const method = "Eval.run"
-  yield* made(method, definition)
-  yield* optionsOf(method, options, runNames)
+/** Runs all sides, and the judges. */
+const ran = Effect.fnUntraced(function*(method: string, definition: Definition, options: SidesOptions) {
   const { around, id } = yield* cassettesOf(definition.name, options)
   const { judges, session } = yield* planned(method, definition, options, id)
   if (options.replay !== undefined && (yield* Facts.all(definition.name)).some(({ run }) => run === id[0])) {
@@ -249,8 +310,60 @@ export const run = Effect.fnUntraced(function*(definition: Definition, options: 
     })
     if (ran.status === "completed") yield* runJudges(session, judges, limits)
   }))
-  return yield* reported(session, judges, options)
+  return { judges, session }
 })
+
+export const run = Effect.fnUntraced(function*(definition: Definition, options: RunOptions = {}) {
+  yield* made("Eval.run", definition)
+  yield* optionsOf("Eval.run", options, runNames)
+  const { judges, session } = yield* ran("Eval.run", definition, options)
+  return yield* reported(Trials.pairsOf(session)[0], judges, options)
+})
+
+/** The reports of all candidates of a run. */
+const matrixOf = Effect.fnUntraced(function*(session: Trials.Session, judges: Judges.Judges, options: Compared) {
+  const reports = yield* Effect.forEach(Trials.pairsOf(session), (pair) => reported(pair, judges, options))
+  const gates = reports.map(({ gate }) => gate)
+  const names = namesOf(reports.map(({ candidate }) => candidate))
+  const passed = names.filter((_, nth) => gates[nth] === "passed")
+  const matrix: EvalMatrix = {
+    ...Struct.pick(session.facts, "eval", "run"),
+    reports,
+    gate: (["failed", "incomplete"] as const).find((gate) => gates.includes(gate)) ?? "passed",
+    sentence: `${passed.length} of ${count(reports.length, "candidate")} pass${passed.length === 1 ? "es" : ""}${
+      passed.length === 0 ? "" : `: ${passed.join(", ")}`
+    }`
+  }
+  return matrix
+})
+
+export const runMatrix = Effect.fnUntraced(function*(definition: Definition, options: MatrixOptions = {}) {
+  yield* made("Eval.runMatrix", definition)
+  yield* optionsOf("Eval.runMatrix", options, matrixNames)
+  const { judges, session } = yield* ran("Eval.runMatrix", definition, options)
+  return yield* matrixOf(session, judges, options)
+})
+
+export const matrix = Effect.fnUntraced(
+  function*(definition: Definition, options: Omit<ReportOptions, "candidate"> = {}) {
+    yield* optionsOf("Eval.matrix", options, Struct.omit(reportNames, "candidate"))
+    const { judges, session } = yield* existing("Eval.matrix", definition, options)
+    return yield* matrixOf(session, judges, options)
+  }
+)
+
+/** The comparison of the candidate that the options name, or of the first. */
+const pairOf = Effect.fnUntraced(
+  function*(method: string, session: Trials.Session, { candidate }: Pick<ReportOptions, "candidate">) {
+    const pairs = Trials.pairsOf(session)
+    if (candidate === undefined) return pairs[0]
+    const side = isNamed(candidate) ? sideFrom(candidate) : candidate
+    const wanted = textOf(yield* sideOf(method, "candidate", session.definition, side))
+    const found = pairs.find(({ facts }) => textOf(facts.candidate) === wanted)
+    const names = pairs.map(({ facts }) => nameOf(facts.candidate)).join(", ")
+    return found ?? (yield* invalid(method, "candidate", `is none of the run ${session.facts.run}: it has ${names}`))
+  }
+)
 
 export const score = Effect.fnUntraced(function*(definition: Definition, options: ScoreOptions = {}) {
   yield* optionsOf("Eval.score", options, scoreNames)
@@ -262,8 +375,9 @@ export const score = Effect.fnUntraced(function*(definition: Definition, options
   if (options.judgeAgain === true) {
     yield* again({ only: "done", acceptDoubleRuns: true, select: { key: Judges.moving } })
   }
+  const pair = yield* pairOf("Eval.score", session, options)
   yield* runJudges(session, judges, limitsOf(session, options))
-  return yield* reported(session, judges, options)
+  return yield* reported(pair, judges, options)
 })
 
 const trialOf = (definition: Definition, one: Judges.JudgedRuns, run: EvalRun) =>
@@ -331,14 +445,19 @@ const reported = Effect.fnUntraced(function*(session: Trials.Session, judges: Ju
 export const report = (definition: Definition, options: ReportOptions = {}) =>
   Effect.flatMap(
     Effect.zipRight(optionsOf("Eval.report", options, reportNames), existing("Eval.report", definition, options)),
-    ({ judges, session }) => reported(session, judges, options)
+    ({ judges, session }) =>
+      Effect.flatMap(pairOf("Eval.report", session, options), (pair) => reported(pair, judges, options))
   )
 
 export const cases = (
   definition: Definition,
   options: ReportOptions = {}
 ): Stream.Stream<CaseVerdict, unknown, unknown> =>
-  Stream.unwrap(Effect.map(
+  Stream.unwrap(Effect.flatMap(
     Effect.zipRight(optionsOf("Eval.cases", options, reportNames), existing("Eval.cases", definition, options)),
-    ({ judges, session }) => verdicts(session, judges, storedOf(session, options))
+    ({ judges, session }) =>
+      Effect.map(
+        pairOf("Eval.cases", session, options),
+        (pair) => verdicts(pair, judges, storedOf(pair, options))
+      )
   ))

@@ -8,8 +8,10 @@ import type { BatchSource, SourceRow } from "@effect-noukai/batch/BatchSource"
 import type { BatchStore } from "@effect-noukai/batch/BatchStore"
 import type { FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
 import { digitsOf, withDigits } from "@effect-noukai/sdk/kit/plainJson"
+import * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Record from "effect/Record"
 import * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
 import type { SideName } from "../../EvalReport.js"
@@ -49,8 +51,28 @@ export const isFixed = ({ version }: { readonly version: FlowVersion | string })
 
 const isSameSide = (one: SideName, other: SideName): boolean => one.flow === other.flow && one.version === other.version
 
-const sidesOf = ({ baseline, candidate }: Facts.Facts): ReadonlyArray<SideName> =>
-  baseline === undefined ? [candidate] : [baseline, candidate]
+const sidesOf = ({ baseline, candidate, others = [] }: Facts.Facts): ReadonlyArray<SideName> => [
+  ...baseline === undefined ? [] : [baseline],
+  candidate,
+  ...others
+]
+
+/** The comparisons of an eval run: each candidate with the baseline, as if it had run alone. */
+export const pairsOf = ({ facts: { candidate, others = [], ...facts }, ...session }: Session) =>
+  Arr.map(Arr.prepend(others, candidate), (candidate): Session => ({ ...session, facts: { ...facts, candidate } }))
+
+/** The input of the runs of a side on a case. */
+const inputOf = ({ blockOverrides }: SideName, { input }: EvalCase): EvalCase["input"] =>
+  blockOverrides === undefined
+    ? input
+    : {
+      ...input,
+      blockOverrides: Record.union(
+        blockOverrides,
+        input.blockOverrides ?? {},
+        (ofSide, ofCase) => ({ ...ofCase, ...ofSide })
+      )
+    }
 
 /** The steps whose outputs the checks need. */
 export const stepsOf = ({ checks }: Definition): ReadonlyArray<string> =>
@@ -65,6 +87,7 @@ export const commonOf = (definition: Definition, { hashes }: Checked): string =>
 /** One run that an eval run needs. */
 interface Trial {
   readonly key: string
+  readonly input: EvalCase["input"]
   readonly side: SideName
   readonly trial: number
 }
@@ -74,10 +97,14 @@ const trialsOf = (session: Session): (one: EvalCase) => ReadonlyArray<Trial> => 
   const { facts } = session
   const sides = sidesOf(facts)
   return (one) => {
-    const hash = shortHash(facts.common + canonical(one.input))
+    const all = sides.map((side) => {
+      const input = inputOf(side, one)
+      return { side, input, hash: shortHash(facts.common + canonical(input)) }
+    })
     return Array.from({ length: facts.repeat }, (_, n) => n + 1).flatMap((trial) =>
-      sides.map((side) => ({
+      all.map(({ hash, input, side }) => ({
         key: JSON.stringify([one.key, side.flow, side.version, trial, hash]),
+        input,
         side,
         trial
       }))
@@ -162,8 +189,10 @@ export const sourceOf = (session: Session, counts: Counts): BatchSource<EvalRow,
     }
     counts.reused += reused.size
     return Chunk.unsafeFromArray(
-      all.flatMap(([{ at, input }, trials]) =>
-        trials.filter(({ key }) => !reused.has(key)).map(({ key, side: { flow, version } }): SourceRow<EvalRow> => ({
+      all.flatMap(([{ at }, trials]) =>
+        trials.filter(({ key }) => !reused.has(key)).map((
+          { input, key, side: { flow, version } }
+        ): SourceRow<EvalRow> => ({
           _tag: "Row",
           at,
           value: { key, flow, version: versionOf(version), input: { ...snapshots, ...input } }
