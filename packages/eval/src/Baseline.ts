@@ -25,7 +25,9 @@ export const BaselineCase = Schema.Struct({
   key: Schema.String,
   /** The hash of the case and its input. */
   hash: Schema.String,
-  checks: Schema.Record({ key: Schema.String, value: Schema.Literal("pass", "fail") })
+  checks: Schema.Record({ key: Schema.String, value: Schema.Literal("pass", "fail") }),
+  /** The verdict of the weighted mean, if the eval has `minMean`. */
+  mean: Schema.optionalWith(Schema.Literal("pass", "fail"), { exact: true })
 })
 
 /**
@@ -93,12 +95,14 @@ export const bless = <E, R>(
       return yield* new InvalidEvalError({ at: report.eval, field: `the run ${run}`, reason })
     }
     const blessed: Array<BaselineCase> = []
-    yield* Stream.runForEach(cases, ({ checks, hash, key }) =>
+    yield* Stream.runForEach(cases, ({ checks, hash, key, mean }) =>
       Effect.sync(() => {
         const verdicts = Object.entries(checks).flatMap(([name, { candidate: { verdict } }]) =>
           verdict === "error" ? [] : [[name, verdict] as const]
         )
-        blessed.push({ key, hash, checks: sortedRecord(Object.fromEntries(verdicts)) })
+        const verdict = mean?.candidate.verdict ?? "error"
+        const whole = verdict !== "error" && { mean: verdict }
+        blessed.push({ key, hash, checks: sortedRecord(Object.fromEntries(verdicts)), ...whole })
       }))
     return {
       eval: report.eval,
@@ -106,7 +110,7 @@ export const bless = <E, R>(
       flow,
       version,
       repeat,
-      hashes: { parameters: hashes.parameters, checks: sortedRecord(hashes.checks) },
+      hashes: { ...hashes, checks: sortedRecord(hashes.checks) },
       cost: cost.candidate,
       cases: blessed.sort(byKey)
     }

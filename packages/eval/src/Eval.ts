@@ -88,6 +88,13 @@ interface Common<S, Case, CaseI, P, A, E, R> {
    * before anything is sent. Default: all, also if there are none.
    */
   readonly checksOf?: ((value: Case) => ReadonlyArray<string> | string | undefined) | undefined
+  /**
+   * The least weighted mean of the scores of a case that passes, from 0 to 1. A pass without a score counts as 1, a fail
+   * as 0. An error is an error. Checks may then regress, unless thresholds limit them. Default: every check must pass.
+   */
+  readonly minMean?: number | undefined
+  /** The weights of checks in the mean, by their names: at least 0. Requires `minMean`. Default: 1. */
+  readonly weights?: { readonly [check: string]: number } | undefined
   /** Default: no case may regress. */
   readonly thresholds?: Thresholds | undefined
 }

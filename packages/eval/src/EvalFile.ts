@@ -119,6 +119,14 @@ const fileOf = (check: Schema.Schema<unknown>) =>
       "The path in a case of the names of the checks that judge it: a list, or a text such as \"score, short\". A case " +
         "without names has all checks. Default: every check judges every case."
     )),
+    minMean: Schema.optional(described(
+      Ranges.within(Ranges.share),
+      "The least weighted mean of the scores of a case that passes. Default: every check must pass."
+    )),
+    weights: Schema.optional(described(
+      Schema.Record({ key: Schema.String, value: Ranges.within(Ranges.limit) }),
+      "The weights of checks in the mean, by their names. Default: 1."
+    )),
     thresholds: Schema.optional(Thresholds)
   })
 
@@ -271,7 +279,7 @@ export const parse = (text: string, path: string): Effect.Effect<Eval<unknown>, 
   Effect.gen(function*() {
     const file = yield* parseYaml(path, text)
     const decoded = yield* file.decode(File)
-    const { checksOf, flow, input, key, name, operation, thresholds } = decoded
+    const { checksOf, flow, input, key, minMean, name, operation, thresholds, weights } = decoded
     const wrong = inputProblem(input, false)
     if (wrong !== undefined) return yield* file.invalid(["input"], wrong)
     const checks: { [name: string]: Check.Check } = {}
@@ -290,6 +298,8 @@ export const parse = (text: string, path: string): Effect.Effect<Eval<unknown>, 
       checksOf: checksOf === undefined
         ? checksOf
         : (value) => Option.getOrUndefined(valueAt(value, checksOf)) as string | undefined,
+      minMean,
+      weights,
       thresholds
     }, checks)
     const problem = Definition.problemOf(definition)

@@ -126,8 +126,10 @@ export const CaseVerdict = Schema.Struct({
   hash: Schema.String,
   /** The input that was sent for the case. */
   input: Schema.Unknown,
-  /** Of all checks together: a case passes if every check passes. */
+  /** Of all checks together: a case passes if every check passes, or by the weighted mean if the eval has `minMean`. */
   verdict: Verdict,
+  /** The verdict of the weighted mean of the scores. Present if the eval has `minMean` and a check judged the case. */
+  mean: Schema.optionalWith(CheckVerdict, { exact: true }),
   /** By the names of the checks, in the order of the definition, without those that did not judge the case. */
   checks: Schema.Record({ key: Schema.String, value: CheckVerdict }),
   candidate: Schema.Array(Trial),
@@ -273,7 +275,9 @@ export const Hashes = Schema.Struct({
   /** Of the schema of the flow's parameters. */
   parameters: Schema.String,
   /** Of the checks, by their names. */
-  checks: Schema.Record({ key: Schema.String, value: Schema.String })
+  checks: Schema.Record({ key: Schema.String, value: Schema.String }),
+  /** Of `weights` and `minMean`. Absent without them. */
+  mean: Schema.optionalWith(Schema.String, { exact: true })
 })
 
 /**
@@ -301,7 +305,7 @@ export const EvalReport = Schema.Struct({
   repeat: Schema.Number,
   hashes: Hashes,
   cases: Schema.Number,
-  /** Of all checks together: a case passes if every check passes. */
+  /** Of all checks together: a case passes if every check passes, or by the weighted mean if the eval has `minMean`. */
   overall: Summary,
   /** By the names of the checks, in the order of the definition. */
   checks: Schema.Record({ key: Schema.String, value: Summary }),

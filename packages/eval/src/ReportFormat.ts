@@ -13,7 +13,7 @@ import * as Html from "./internal/report/html.js"
 import * as Junit from "./internal/report/junit.js"
 import * as Matrix from "./internal/report/matrix.js"
 import * as Text from "./internal/report/text.js"
-import { cellOf, inputOf, listedAs, outputOf, plain, reasons } from "./internal/report/words.js"
+import { cellOf, inputOf, listedAs, outputOf, plain, reasons, weightedMean } from "./internal/report/words.js"
 
 /**
  * A report of an eval run and the verdicts of its cases.
@@ -103,12 +103,14 @@ const cellsOf = (trials: ReadonlyArray<Trial> = []): ReadonlyArray<unknown> => [
 export const csv: ReportFormat = (report, cases) => {
   const checks = Object.keys(report.checks)
   const ofChecks = checks.flatMap((check) => [check, `${check}: reasons`])
+  const ofMean = report.hashes.mean === undefined ? [] : [weightedMean]
   const titles = [
     "no",
     "case",
     "at",
     "input",
     "verdict",
+    ...ofMean,
     ...ofChecks,
     "candidate",
     "candidate runs",
@@ -126,6 +128,7 @@ export const csv: ReportFormat = (report, cases) => {
     one.at,
     inputOf(one),
     listedAs(one),
+    ...ofMean.map(() => one.mean?.candidate.score ?? ""),
     ...verdicts(one),
     ...cellsOf(one.candidate),
     ...cellsOf(one.baseline)

@@ -45,6 +45,13 @@ describe("the definition of an eval", () => {
       const other = yield* checked("Eval.run", definition({}, { one: Check.equals(2) }))
       assert.notStrictEqual(other.hashes.checks.one, hashes.checks.one)
       assert.strictEqual(other.hashes.parameters, hashes.parameters)
+      assert.notProperty(hashes, "mean")
+      const two = { ...checks, two: Check.equals(2) }
+      const meanOf = (minMean: number, weights?: object) =>
+        Effect.map(checked("Eval.run", definition({ minMean, weights }, two)), ({ hashes }) => hashes.mean)
+      const means = yield* Effect.all([meanOf(0.5), meanOf(0.6), meanOf(0.5, { one: 2 }), meanOf(0.5, { one: 0 })])
+      assert.strictEqual(new Set(means).size, 4)
+      assert.strictEqual(yield* meanOf(0.5, { one: 1 }), means[0])
     }))
 
   it.effect("is refused if it is wrong", () =>
@@ -93,6 +100,20 @@ describe("the definition of an eval", () => {
         /^Eval\.run: checks\.one must be a regular/
       )
       assert.match(yield* refusal(definition({ thresholds: { maxRegresed: 1 } })), /^Eval\.run: thresholds are wrong: /)
+      const weights = (weights: unknown, minMean?: unknown) => refusal(definition({ weights, minMean: minMean ?? 0.5 }))
+      assert.strictEqual(
+        yield* refusal(definition({ weights: { one: 2 } })),
+        "Eval.run: weights require minMean, the least weighted mean of the scores"
+      )
+      assert.strictEqual(yield* weights({ one: 0 }), "Eval.run: weights must not all be 0")
+      assert.strictEqual(yield* weights({ two: 1 }), "Eval.run: weights.two is not the name of a check")
+      assert.match(yield* weights([1]), /^Eval\.run: weights must be an object of numbers/)
+      for (const weight of [-1, NaN, Infinity, "1"]) {
+        assert.match(yield* weights({ one: weight }), /^Eval\.run: weights\.one must be a finite number of at least 0/)
+      }
+      for (const minMean of [-0.1, 1.1, NaN, "0.5"]) {
+        assert.match(yield* weights({}, minMean), /^Eval\.run: minMean must be a number from 0 to 1/)
+      }
       assert.match(
         yield* refusal(definition({ thresholds: { checks: { two: {} } } })),
         /^Eval\.run: thresholds\.checks\.two is not the name of a check/
@@ -112,6 +133,18 @@ describe("the definition of an eval", () => {
         "row 1: key cannot be made: Cannot read properties of null (reading 'id')"
       )
       assert.strictEqual(yield* casesRefusal({ cases: [] }), "spelling: cases are missing: there is not one case")
+      assert.match(
+        yield* casesRefusal({ minMean: 0.5, checksOf: () => [777] }),
+        /^row 1: the list of its checks has 777: the checks are one/
+      )
+      const informal = definition(
+        { minMean: 0.5, weights: { two: 0 }, checksOf: ({ id }: { id: string }) => id === "b" ? ["two"] : [] },
+        { ...checks, two: Check.equals(2) }
+      )
+      assert.match(
+        (yield* Effect.flip(Stream.runDrain(casesOf(informal)) as Effect.Effect<void, Error>)).message,
+        /^row 2: the list of its checks has only checks of the weight 0/
+      )
       assert.match(
         yield* casesRefusal({ case: Schema.Struct({ id: Schema.String, n: Schema.String }) }),
         /^row 1: the case does not fit: .*n/

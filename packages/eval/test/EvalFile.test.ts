@@ -178,6 +178,17 @@ describe("EvalFile", () => {
       for (const name of Object.keys(checks)) {
         assert.strictEqual(others[name]?.verdict, outcomes[name]?.verdict === "pass" ? "fail" : "pass", name)
       }
+      const mean = { minMean: 0.8, weights: { score: 2, fast: 0 } }
+      const byMean = asDefinition(yield* EvalFile.parse(JSON.stringify({ ...json, ...mean }), "a.eval.json"))
+      assert.include(yield* checked("test", byMean).pipe(Effect.map(({ mean }) => mean?.weights)), {
+        score: 2,
+        fast: 0,
+        near: 1
+      })
+      assert.match(
+        yield* refusal({ ...json, weights: { score: 2 } }),
+        /^a\.eval\.json:\d+: weights require minMean/
+      )
       const place = { score: { not: { contains: "x" }, at: "nothing" } }
       const placed = asDefinition(
         yield* EvalFile.parse(JSON.stringify({ ...json, checks: place, thresholds: {} }), "a")

@@ -169,6 +169,41 @@ failed: no difference that 7 cases could show: 1 regressed, 1 fixed (p = 1)
     )
   })
 
+  it("shows the weighted mean that decides, in place of the checks", async () => {
+    const outcome = (verdict: "pass" | "fail", score: number) => ({ verdict, reason: `the mean is ${score}`, score })
+    const meanOf = (no: number, verdict: "pass" | "regressed", score: number): CaseVerdict => ({
+      ...caseOf(no, "regressed"),
+      verdict,
+      mean: {
+        verdict,
+        candidate: outcome(verdict === "pass" ? "pass" : "fail", score),
+        baseline: outcome("pass", 0.9)
+      }
+    })
+    const all = [meanOf(1, "pass", 0.8), meanOf(2, "regressed", 0.25)]
+    const { checks, overall } = report
+    const byMean: EvalReport = {
+      ...report,
+      hashes: { ...report.hashes, mean: "m1" },
+      checks: {
+        score: { ...checks.score!, verdicts: countsOf(["regressed", "regressed"]) },
+        polite: { ...checks.polite!, verdicts: countsOf(["pass", "pass"]) }
+      },
+      overall: { ...overall, score: 0.525, verdicts: countsOf(["pass", "regressed"]) }
+    }
+    const text = await written(ReportFormat.text, byMean, all)
+    assert.match(text, /^weighted mean +60 %/m)
+    assert.match(text, /^regressed \(1\)$/m)
+    assert.include(text, "    weighted mean: the mean is 0.25")
+    const xml = await written(ReportFormat.junit, byMean, all)
+    assert.include(xml, "tests=\"6\" failures=\"1\" errors=\"0\"")
+    assert.strictEqual(xml.split("<failure").length, 2)
+    assert.match(xml, /classname="spelling\.weighted mean" name="case 2[^>]*><failure type="regressed"/)
+    const rows = (await written(ReportFormat.csv, byMean, all)).split("\r\n")
+    assert.include(rows[0]!, "verdict,weighted mean,score,")
+    assert.include(rows[1]!, "pass,0.8,regressed")
+  })
+
   it("leaves the place of a check empty that did not judge a case", async () => {
     const { polite } = caseOf(1, "pass").checks
     const one: CaseVerdict = { ...caseOf(1, "pass"), checks: { polite: polite! } }

@@ -42,6 +42,15 @@ export const against = (baseline: Baseline, hashes: Hashes) => {
     return Object.fromEntries(Object.entries(stored.checks).filter(([name]) => isSameCheck(name)))
   }
 
+  /** The stored verdict of the weighted mean: none if anything that it depends on has changed. */
+  const mean = (key: string, hash: string) => {
+    const stored = cases.get(key)
+    return stored?.hash === hash && baseline.hashes.mean === hashes.mean &&
+        Object.keys(stored.checks).every(isSameCheck)
+      ? stored.mean
+      : undefined
+  }
+
   /** The changes since the baseline was blessed, after all cases were compared. */
   const stale = (): ReadonlyArray<string> => {
     const checks = Object.keys(hashes.checks)
@@ -59,10 +68,11 @@ export const against = (baseline: Baseline, hashes: Hashes) => {
       ...Object.keys(baseline.hashes.checks).filter((name) => !checks.includes(name)).map((name) =>
         `the check ${name} is gone`
       ),
+      ...baseline.hashes.mean === hashes.mean ? [] : ["the weights or minMean have changed"],
       ...changed.line("case has changed", "cases have changed"),
       ...added.line("case is new", "cases are new"),
       ...gone.line("case is gone", "cases are gone")
     ]
   }
-  return { verdicts, stale }
+  return { verdicts, mean, stale }
 }

@@ -17,8 +17,9 @@ import { TypeId as CheckTypeId } from "../Check.js"
 import { InvalidEvalError } from "../EvalError.js"
 import { Thresholds } from "../EvalOptions.js"
 import type { Hashes } from "../EvalReport.js"
+import * as Ranges from "./ranges.js"
 import { canonical, exact, filled, line, messageOf, schemaText, shortHash, show } from "./values.js"
-import { type Checks, checksOfCase } from "./verdict.js"
+import { type Checks, checksOfCase, type MeanRule } from "./verdict.js"
 
 // named by the public types
 export const TypeId: unique symbol = Symbol.for("@effect-noukai/eval/Eval")
@@ -32,6 +33,8 @@ interface Options {
   readonly operation?: "jobs" | "execute" | undefined
   readonly tools?: Tools.ToolSet<NoukaiError, never> | undefined
   readonly thresholds?: Thresholds | undefined
+  readonly weights?: { readonly [check: string]: number } | undefined
+  readonly minMean?: number | undefined
   readonly checksOf?: ((value: unknown) => ReadonlyArray<string> | string | undefined) | undefined
 }
 
@@ -75,6 +78,7 @@ export interface Checked {
   readonly flow: string
   readonly checks: ReadonlyArray<string>
   readonly hashes: Hashes
+  readonly mean?: MeanRule
 }
 
 const decodeThresholds = Schema.decodeUnknownEither(Thresholds, { onExcessProperty: "error" })
@@ -95,6 +99,8 @@ const names: Names<Definition> = {
   operation: true,
   tools: true,
   thresholds: true,
+  weights: true,
+  minMean: true,
   checksOf: true,
   problem: true
 }
@@ -128,8 +134,33 @@ export const problemOf = (definition: Definition): readonly [field: string, reas
   const decoded = decodeThresholds(thresholds)
   if (Either.isLeft(decoded)) return ["thresholds", line(`are wrong: ${Flow.formatMismatch(decoded.left)}`)]
   const unknown = Object.keys(thresholds.checks ?? {}).find((check) => !Object.hasOwn(checks, check))
-  return unknown === undefined ? undefined : [`thresholds.checks.${unknown}`, "is not the name of a check"]
+  return unknown === undefined
+    ? meanProblem(definition)
+    : [`thresholds.checks.${unknown}`, "is not the name of a check"]
 }
+
+/** The first problem of the rule by which cases pass. */
+const meanProblem = (
+  { checks, minMean, weights }: Definition
+): readonly [field: string, reason: string] | undefined => {
+  if (minMean === undefined) {
+    return weights === undefined ? undefined : ["weights", "require minMean, the least weighted mean of the scores"]
+  }
+  const wrong = Ranges.outOf(Ranges.share, minMean)
+  if (wrong !== undefined) return ["minMean", wrong]
+  if (weights === undefined) return undefined
+  if (!isFields(weights)) return ["weights", "must be an object of numbers by the names of checks"]
+  for (const [name, weight] of Object.entries(weights)) {
+    if (!Object.hasOwn(checks, name)) return [`weights.${name}`, "is not the name of a check"]
+    const problem = Ranges.outOf(Ranges.limit, weight)
+    if (problem !== undefined) return [`weights.${name}`, problem]
+  }
+  return Object.keys(checks).every((name) => weights[name] === 0) ? ["weights", "must not all be 0"] : undefined
+}
+
+/** The rule by which cases pass, if it is not that every check passes. */
+const meanRule = ({ checks, minMean, weights = {} }: Definition): MeanRule | undefined =>
+  minMean === undefined ? undefined : { minMean, weights: Record.map(checks, (_, name) => weights[name] ?? 1) }
 
 /** Fails if a value was not made by {@link make}. */
 export const made = (method: string, definition: unknown): Effect.Effect<void, InvalidEvalError> =>
@@ -144,13 +175,18 @@ export const checked = (method: string, definition: Definition): Effect.Effect<C
     if (problem !== undefined) {
       return yield* new InvalidEvalError({ at: method, field: problem[0], reason: problem[1] })
     }
+    const mean = meanRule(definition)
+    // the weight 1 is the default
+    const rule = mean && canonical([mean.minMean, Record.filter(mean.weights, (weight) => weight !== 1)])
     return {
       flow: yield* addressOf(method, "flow", definition.flow),
       checks: Object.keys(definition.checks),
       hashes: {
         parameters: shortHash(parametersText(definition.flow)),
-        checks: Record.map(definition.checks, ({ definition }) => shortHash(definition))
-      }
+        checks: Record.map(definition.checks, ({ definition }) => shortHash(definition)),
+        ...(rule !== undefined && { mean: shortHash(rule) })
+      },
+      ...mean && { mean }
     }
   })
 
@@ -232,6 +268,7 @@ type Row = Extract<BatchSource.SourceRow<unknown>, { readonly _tag: "Row" }>
 const reading = (definition: Definition) => {
   const decode = definition.case === undefined ? Effect.succeed : Schema.decodeUnknown(definition.case)
   const places = new Map<string, string>()
+  const rule = meanRule(definition)
   const read = (row: Row, no: number, value: unknown): Either.Either<EvalCase, InvalidEvalError> => {
     const wrong = (field: string, reason: string) => Either.left(new InvalidEvalError({ at: row.at, field, reason }))
     const key = Either.try(() => definition.key(value))
@@ -244,6 +281,9 @@ const reading = (definition: Definition) => {
     const own = namesOf(definition, value)
     if (Either.isLeft(own)) return wrong("the list of its checks", own.left)
     const checks = own.right === undefined ? {} : { checks: own.right }
+    if (rule !== undefined && Object.values(checksOfCase(rule.weights, checks)).every((weight) => weight === 0)) {
+      return wrong("the list of its checks", "has only checks of the weight 0, which have no mean")
+    }
     for (const [check, { expects, kind, refuses }] of Object.entries(checksOfCase(definition.checks, checks))) {
       const expected = Either.try(() => {
         const values = filled(expects, { $case: value })

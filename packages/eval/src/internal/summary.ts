@@ -6,7 +6,7 @@ import type { CheckThresholds, Thresholds } from "../EvalOptions.js"
 import type { BrokenThreshold, CaseVerdict, Cost, EvalReport, Rate, Summary, Trial, Verdict } from "../EvalReport.js"
 import type { Outcome } from "../EvalRun.js"
 import { holm, mcnemar, medianInterval, medianOf, wilson } from "./statistics.js"
-import { together } from "./verdict.js"
+import { type MeanRule, together } from "./verdict.js"
 
 /** The part of a report that does not come from the verdicts of cases. */
 export interface Facts
@@ -14,6 +14,8 @@ export interface Facts
     Pick<EvalReport, "eval" | "run" | "startedAt" | "candidate" | "baseline" | "repeat" | "hashes" | "stale" | "stop">
 {
   readonly thresholds: Thresholds
+  /** The rule by which cases pass, if it is not that every check passes. */
+  readonly mean?: MeanRule | undefined
   /** The number of its cases when it began. */
   readonly ran?: number
   /** Why the run cannot be compared as it was, if it cannot. */
@@ -111,8 +113,8 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
       outcomes.length === 0 ? undefined : { verdict: together(outcomes.map(({ verdict }) => verdict)) }
     overall.add(
       one.verdict,
-      side(verdicts.map(({ candidate }) => candidate)),
-      side(verdicts.flatMap(({ baseline = [] }) => baseline))
+      one.mean?.candidate ?? side(verdicts.map(({ candidate }) => candidate)),
+      one.mean === undefined ? side(verdicts.flatMap(({ baseline = [] }) => baseline)) : one.mean.baseline
     )
     for (const [name, { baseline, candidate, verdict }] of Object.entries(one.checks)) {
       checks[name]?.add(verdict, candidate, baseline)
@@ -126,8 +128,29 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
   }
 
   const report = (facts: Facts): EvalReport => {
-    const { allowErrors = 0, baseline, baselineCost, judges, lacking, ran = 0, stop, thresholds, ...rest } = facts
-    const counted = adjusted(thresholds, overall.summary(), Record.map(checks, (check) => check.summary()))
+    const {
+      allowErrors = 0,
+      baseline,
+      baselineCost,
+      judges,
+      lacking,
+      mean,
+      ran = 0,
+      stop,
+      thresholds: given,
+      ...rest
+    } = facts
+    // without a limit of its own, a check may regress if the mean does not
+    const thresholds: Thresholds = mean === undefined ? given : {
+      ...given,
+      checks: Record.map(checks, (_, name) => ({ maxRegressed: Infinity, ...given.checks?.[name] }))
+    }
+    const counted = adjusted(
+      thresholds,
+      overall.summary(),
+      Record.map(checks, (check) => check.summary()),
+      mean !== undefined
+    )
     const { checks: summaries } = counted
     const median = differences.length === 0 ? undefined : medianInterval(differences)
     const measured: Measured = {
@@ -145,7 +168,7 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
       ? `${count(errors, "verdict")} of checks on cases ${errors === 1 ? "is an error" : "are errors"}`
       : cases < ran
       ? `the definition does not have ${count(ran - cases, "case")} of the run any more: begin a new run`
-      : lacking ?? notMeasured(thresholds, measured))
+      : lacking ?? notMeasured(thresholds, measured, mean))
     // a run that stopped says little of the candidate
     const gate = stop === undefined && broken.length > 0 ? "failed" : why === undefined ? "passed" : "incomplete"
     return {
@@ -158,7 +181,7 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
       gate,
       ...(gate === "incomplete"
         ? { verdict: "incomplete" as const, sentence: `incomplete: ${why}` }
-        : sentenceOf(measured, broken[0])),
+        : sentenceOf(measured, broken[0], mean !== undefined)),
       ...(stop !== undefined && { stop })
     }
   }
@@ -188,13 +211,14 @@ const shown = ({ adjustedP, p = 1, verdicts: { fixed, regressed } }: Summary): "
 const adjusted = (
   thresholds: Thresholds,
   overall: Summary,
-  checks: Measured["checks"]
+  checks: Measured["checks"],
+  hasMean: boolean
 ): Pick<Measured, "overall" | "checks"> => {
   const limits = limitsOf(thresholds)
   const names = Object.keys(checks)
   const tested = names.filter((name) => limits(name).maxRegressed === "significant")
   // of one check, all checks together are the same test
-  const isOverall = thresholds.maxRegressed === "significant" && names.length > 1
+  const isOverall = thresholds.maxRegressed === "significant" && (names.length > 1 || hasMean)
   const summaries = [...isOverall ? [overall] : [], ...tested.map((name) => checks[name]!)]
   if (summaries.length < 2 || overall.p === undefined) return { overall, checks }
   const values = holm(summaries.map(({ p = 1 }) => p))
@@ -221,7 +245,8 @@ const neverPassed = (checks: Measured["checks"]): ReadonlyArray<string> =>
 
 const sentenceOf = (
   { checks, overall }: Measured,
-  broken: BrokenThreshold | undefined
+  broken: BrokenThreshold | undefined,
+  hasMean: boolean
 ): Pick<EvalReport, "verdict" | "sentence"> => {
   const { candidate: { interval, of, passed, rate }, p, verdicts } = overall
   // a check that is wrong fails on both sides, and does not regress
@@ -237,7 +262,8 @@ const sentenceOf = (
   const said = ([name, summary]: readonly [string, Summary]) =>
     `${name} (${summary.verdicts.fixed} fixed, ${summary.verdicts.regressed} regressed, ${pTextOf(summary)})`
   const each = Object.entries(checks)
-  const all = each.length === 1 ? each : [["all checks together", overall] as const, ...each]
+  const whole = [hasMean ? "the weighted mean" : "all checks together", overall] as const
+  const all = each.length === 1 && !hasMean ? each : [whole, ...each]
   const directions = (["better", "worse"] as const).filter((one) => all.some(([, summary]) => shown(summary) === one))
   const [direction] = directions
   if (direction === undefined) {
@@ -253,7 +279,11 @@ const sentenceOf = (
 type Measured = Pick<EvalReport, "overall" | "checks" | "cost" | "time">
 
 /** The verdicts or the data that the gate needs and that are missing, if any are. */
-const notMeasured = (thresholds: Thresholds, { checks, cost, overall, time }: Measured): string | undefined => {
+const notMeasured = (
+  thresholds: Thresholds,
+  { checks, cost, overall, time }: Measured,
+  mean: MeanRule | undefined
+): string | undefined => {
   const { maxCostRatio, maxCostUsd, maxMedianMs } = thresholds
   if (overall.candidate.of === 0) return "no case passes or fails"
   if (overall.baseline !== undefined && comparedCases(overall.verdicts) === 0) {
@@ -267,7 +297,10 @@ const notMeasured = (thresholds: Thresholds, { checks, cost, overall, time }: Me
     thresholds.checks?.[name]?.minPassRate !== undefined && checks[name]?.candidate.of === 0
   )
   if (unjudged !== undefined) return `${unjudged}: no case passes or fails`
-  const [never] = neverPassed(checks)
+  // a part of a mean may have low scores, or the weight 0
+  const [never] = neverPassed(checks).filter((name) =>
+    mean === undefined || !(mean.weights[name] === 0 || (checks[name]?.score ?? 0) > 0)
+  )
   return never === undefined ? undefined : `no case passes ${never}: mend the check or the flow`
 }
 

@@ -61,6 +61,15 @@ export interface JudgedCase extends Pick<CaseVerdict, "no" | "key" | "at" | "has
   readonly candidate: ReadonlyArray<Trial>
   /** The trials of the baseline, or its stored verdicts. Absent without a baseline. */
   readonly baseline?: ReadonlyArray<Trial> | StoredVerdicts
+  /** The stored verdict of the weighted mean, if all that it depends on is the same. */
+  readonly storedMean?: "pass" | "fail" | undefined
+}
+
+/** The rule of an eval whose cases pass by the weighted mean of their scores. */
+export interface MeanRule {
+  readonly minMean: number
+  /** The weights of all checks. */
+  readonly weights: { readonly [check: string]: number }
 }
 
 const mean = (values: ReadonlyArray<number>): number => values.reduce((sum, value) => sum + value, 0) / values.length
@@ -94,8 +103,52 @@ export const together = (verdicts: ReadonlyArray<Outcome["verdict"]>): Outcome["
 
 const isStored = (baseline: NonNullable<JudgedCase["baseline"]>): baseline is StoredVerdicts => !Array.isArray(baseline)
 
+/** Whether the weighted mean of scores is enough. A pass without a score is 1, and a fail is 0. */
+const meanOf = (
+  { minMean, weights }: MeanRule,
+  outcomes: ReadonlyArray<readonly [check: string, outcome: Outcome]>
+): Outcome => {
+  const wrong = outcomes.find(([, { verdict }]) => verdict === "error")
+  if (wrong !== undefined) return { verdict: "error", reason: line(`${wrong[0]}: ${wrong[1].reason}`) }
+  // large weights would overflow
+  const most = Math.max(...outcomes.map(([name]) => weights[name]!))
+  if (most === 0) return { verdict: "error", reason: "no check with a weight judged the case" }
+  const parts = outcomes.map(([name, { score, verdict }]) =>
+    [weights[name]! / most, score ?? (verdict === "pass" ? 1 : 0)] as const
+  )
+  const total = parts.reduce((sum, [weight]) => sum + weight, 0)
+  const sum = parts.reduce((sum, [weight, score]) => sum + weight * score, 0)
+  const score = Math.min(1, Number((sum / total).toPrecision(15)))
+  // 0.1 + 0.2 is not 0.3 in binary
+  const isEnough = sum >= total * (minMean - Number.EPSILON * (parts.length + 1))
+  return {
+    verdict: isEnough ? "pass" : "fail",
+    reason: `the weighted mean is ${score}, required is ${minMean}`,
+    score
+  }
+}
+
+/** The verdict on a case by the weighted mean. Sides that different checks judged cannot be compared. */
+const meanVerdict = (
+  rule: MeanRule,
+  checks: ReadonlyArray<readonly [check: string, verdict: CheckVerdict]>,
+  { baseline, storedMean }: JudgedCase
+): CheckVerdict => {
+  const candidate = meanOf(rule, checks.map(([name, { candidate }]) => [name, candidate]))
+  if (baseline === undefined) return { verdict: candidate.verdict, candidate }
+  const before = checks.flatMap(([name, { baseline }]) => baseline === undefined ? [] : [[name, baseline] as const])
+  const names = isStored(baseline) ? Object.keys(baseline) : baseline.flatMap(({ outcomes }) => Object.keys(outcomes))
+  const isSame = before.length === checks.length && names.every((name) => checks.some(([one]) => one === name))
+  const mean = !isSame
+    ? undefined
+    : !isStored(baseline)
+    ? meanOf(rule, before)
+    : storedMean && { verdict: storedMean, reason: "stored in the baseline" }
+  return { verdict: compared(candidate.verdict, mean?.verdict), candidate, ...mean && { baseline: mean } }
+}
+
 /** The verdicts on a case: by the majority of its trials. */
-export const caseVerdict = (names: ReadonlyArray<string>, judged: JudgedCase): CaseVerdict => {
+export const caseVerdict = (names: ReadonlyArray<string>, judged: JudgedCase, rule?: MeanRule): CaseVerdict => {
   const { at, baseline, candidate, hash, input, key, no } = judged
   const outcomeOf = (trials: ReadonlyArray<Trial>, name: string) =>
     majority(trials.flatMap(({ outcomes: { [name]: outcome } }) => outcome === undefined ? [] : [outcome]))
@@ -111,9 +164,11 @@ export const caseVerdict = (names: ReadonlyArray<string>, judged: JudgedCase): C
     const verdict = compared(outcome.verdict, before?.verdict)
     return [[name, { verdict, candidate: outcome, ...(before !== undefined && { baseline: before }) }]]
   })
-  const verdict = caseTogether(checks.map(([, check]) => check), baseline !== undefined)
+  const mean = rule === undefined || checks.length === 0 ? undefined : meanVerdict(rule, checks, judged)
+  const verdict = mean?.verdict ?? caseTogether(checks.map(([, check]) => check), baseline !== undefined)
   const ran = baseline !== undefined && !isStored(baseline) && { baseline }
-  return { no, key, at, hash, input, verdict, checks: Object.fromEntries(checks), candidate, ...ran }
+  const whole = mean && { mean }
+  return { no, key, at, hash, input, verdict, ...whole, checks: Object.fromEntries(checks), candidate, ...ran }
 }
 
 /** The verdict of all checks together; with a baseline, of those that can be compared. */

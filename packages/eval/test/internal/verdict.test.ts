@@ -1,5 +1,7 @@
 import type { EvalReport } from "@effect-noukai/eval"
+import type { Thresholds } from "@effect-noukai/eval/EvalOptions"
 import { assert, describe, it } from "@effect/vitest"
+import { FastCheck as fc } from "effect"
 import type { Outcome } from "../../src/EvalRun.js"
 import { summing } from "../../src/internal/summary.js"
 import { caseVerdict, majority } from "../../src/internal/verdict.js"
@@ -138,6 +140,123 @@ describe("a check without an outcome", () => {
     empty.add(caseVerdict(["one"], { ...place, candidate: trialsOf({ two: "p" }) }))
     const { gate, sentence } = empty.report(facts)
     assert.deepStrictEqual([gate, sentence], ["incomplete", "incomplete: no case passes or fails"])
+  })
+})
+
+describe("the weighted mean", () => {
+  const scored = (scores: { readonly [check: string]: number | "p" | "f" | "e" }): ReadonlyArray<EvalReport.Trial> => [{
+    trial: 1,
+    state: "done",
+    outcomes: Object.fromEntries(
+      Object.entries(scores).map(([name, score]) => [
+        name,
+        typeof score === "number"
+          ? outcome(score < 0.5 ? "fail" : "pass", score)
+          : trialsOf({ a: score })[0]!.outcomes.a!
+      ])
+    )
+  }]
+  const names = ["a", "b", "c"]
+  const verdictOf = (
+    minMean: number,
+    candidate: Parameters<typeof scored>[0],
+    weights: { readonly [check: string]: number } = {},
+    more: Pick<Parameters<typeof caseVerdict>[1], "baseline" | "storedMean"> = {}
+  ) =>
+    caseVerdict(names, { ...place, candidate: scored(candidate), ...more }, {
+      minMean,
+      weights: { a: 1, b: 1, c: 1, ...weights }
+    })
+
+  it("passes at its limit, in spite of binary fractions, and has a score", () => {
+    const passes = [
+      [0.3, { a: 0.1, b: 0.2, c: 0.6 }],
+      [0.15, { a: 0.1, b: 0.2 }],
+      [0.7, { a: 0.7, b: 0.7, c: 0.7 }],
+      [0.8, { a: 0.9, b: 0.9, c: 0.6 }],
+      [1, { a: "p", b: 1 }],
+      [0, { a: "f", b: 0 }]
+    ] as const
+    for (const [minMean, scores] of passes) {
+      assert.strictEqual(verdictOf(minMean, scores).verdict, "pass", JSON.stringify(scores))
+      assert.strictEqual(verdictOf(minMean + 1e-9, scores).verdict, "fail", JSON.stringify(scores))
+    }
+    const { mean } = verdictOf(0.75, { a: "p", b: "f", c: 0.5 })
+    const reason = "the weighted mean is 0.5, required is 0.75"
+    assert.deepStrictEqual(mean, { verdict: "fail", candidate: { verdict: "fail", reason, score: 0.5 } })
+  })
+
+  it("weighs each check, also with large weights, and ignores the weight 0 except for errors", () => {
+    assert.strictEqual(verdictOf(0.75, { a: "p", b: "f" }, { a: 3 }).verdict, "pass")
+    assert.strictEqual(verdictOf(0.75, { a: "p", b: "f" }, { a: 2.99 }).verdict, "fail")
+    const large = { a: Number.MAX_VALUE, b: Number.MAX_VALUE }
+    assert.strictEqual(verdictOf(0.5, { a: "p", b: "f" }, large).verdict, "pass")
+    assert.strictEqual(verdictOf(0.51, { a: "p", b: "f" }, large).verdict, "fail")
+    assert.strictEqual(verdictOf(1, { a: "p", b: "f" }, { b: 0 }).verdict, "pass")
+    const { mean } = verdictOf(0, { a: "p", b: "e" }, { b: 0 })
+    assert.deepStrictEqual(mean?.candidate, { verdict: "error", reason: "b: error" })
+    assert.strictEqual(
+      verdictOf(0, { b: "p" }, { b: 0 }).mean?.candidate.reason,
+      "no check with a weight judged the case"
+    )
+    assert.notProperty(caseVerdict(names, { ...place, candidate: scored({}) }, { minMean: 1, weights: {} }), "mean")
+  })
+
+  it("compares both sides, and those that the same checks judged", () => {
+    const against = (baseline: Parameters<typeof scored>[0]) =>
+      verdictOf(0.5, { a: 0.4, b: 0.5 }, {}, { baseline: scored(baseline) }).verdict
+    assert.strictEqual(against({ a: 0.5, b: 0.5 }), "regressed")
+    assert.strictEqual(against({ a: 0.1, b: 0.5 }), "fail")
+    assert.strictEqual(against({ a: "e", b: 0.5 }), "error")
+    assert.strictEqual(against({ a: 0.5 }), "not comparable")
+    assert.strictEqual(against({ a: 0.5, b: 0.5, c: 0.5 }), "not comparable")
+    const stored = (baseline: { readonly [check: string]: "pass" | "fail" }, storedMean?: "pass" | "fail") =>
+      verdictOf(0.5, { a: 0.9, b: 0.3 }, {}, { baseline, storedMean })
+    assert.strictEqual(stored({ a: "pass", b: "fail" }, "fail").verdict, "fixed")
+    assert.strictEqual(stored({ a: "pass", b: "fail" }, "pass").verdict, "pass")
+    assert.strictEqual(stored({ a: "pass", b: "fail" }).verdict, "not comparable")
+    assert.strictEqual(stored({ a: "pass" }, "pass").verdict, "not comparable")
+    // checks are compared one by one as before
+    assert.strictEqual(stored({ a: "pass", b: "pass" }, "pass").checks.b?.verdict, "regressed")
+  })
+
+  it("is between its lowest and its highest score, whatever the weights are", () => {
+    const score = fc.double({ min: 0, max: 1, noNaN: true })
+    const weight = fc.double({ min: 1e-3, max: 1e300, noNaN: true })
+    fc.assert(fc.property(fc.tuple(score, score, score), fc.tuple(weight, weight, weight), (scores, weights) => {
+      const [a, b, c] = scores
+      const [wa, wb, wc] = weights
+      const mean = (minMean: number) => verdictOf(minMean, { a, b, c }, { a: wa, b: wb, c: wc })
+      const [least, most] = [Math.min(...scores), Math.max(...scores)]
+      assert.strictEqual(mean(least).verdict, "pass")
+      if (most < 0.999) assert.strictEqual(mean(most + 1e-9).verdict, "fail")
+      assert.approximately(mean(0).mean!.candidate.score!, (least + most) / 2, (most - least) / 2 + 1e-9)
+    }))
+  })
+
+  it("decides in the report: a check may regress, unless thresholds limit it", () => {
+    const rule = { minMean: 0.5, weights: { a: 1, b: 1, c: 0 } }
+    const of = (thresholds: Thresholds) => {
+      const fold = summing(names, true)
+      const sides = [
+        [{ a: "p", b: "p", c: "f" }, { a: "p", b: "p", c: "f" }],
+        [{ a: "p", b: "f", c: "f" }, { a: "p", b: "p", c: "f" }],
+        [{ a: "f", b: "p", c: "f" }, { a: "f", b: "f", c: "f" }]
+      ] as const
+      for (const [candidate, baseline] of sides) {
+        fold.add(
+          caseVerdict(names, { ...place, candidate: trialsOf(candidate), baseline: trialsOf(baseline) }, rule)
+        )
+      }
+      return fold.report({ ...facts, mean: rule, thresholds })
+    }
+    const report = of({})
+    assert.deepStrictEqual([report.gate, report.broken], ["passed", []])
+    assert.deepStrictEqual([report.overall.candidate.passed, report.overall.baseline?.passed], [3, 2])
+    assert.approximately(report.overall.score!, 2 / 3, 1e-9)
+    assert.include(report.overall.verdicts, { pass: 2, fixed: 1 })
+    assert.strictEqual(report.sentence, "no difference that 3 cases could show; no case passes c")
+    assert.deepStrictEqual(of({ checks: { b: { maxRegressed: 0 } } }).broken.map(({ check }) => check), ["b"])
   })
 })
 

@@ -48,8 +48,9 @@ const OutcomeCell = ({ of }: { readonly of: { readonly verdict: string; readonly
 /** The outcomes of all checks, by trial if there are several. */
 const Outcomes = ({ names, of }: { readonly names: ReturnType<typeof sides>; readonly of: CaseVerdict }): ReactNode => {
   const isMany = of.candidate.length > 1
-  const rows = Object.entries(of.checks).flatMap(([check, verdict]) =>
-    isMany
+  const mean = of.mean === undefined ? [] : [["weighted mean", of.mean] as const]
+  const rows = [...Object.entries(of.checks), ...mean].flatMap(([check, verdict]) =>
+    isMany && verdict !== of.mean
       ? of.candidate.map((trial, nth) => ({
         check,
         verdict: nth === 0 ? verdict : undefined,

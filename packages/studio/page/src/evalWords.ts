@@ -64,7 +64,10 @@ export const timeDifference = (
 /** The rows of the table of checks: each check, and all of them together where there are several. */
 export const summaries = (report: EvalReport): ReadonlyArray<readonly [name: string, summary: Summary]> => {
   const checks = Object.entries(report.checks)
-  return checks.length === 1 ? checks : [...checks, ["all checks", report.overall] as const]
+  const { mean } = report.hashes
+  return checks.length === 1 && mean === undefined
+    ? checks
+    : [...checks, [mean === undefined ? "all checks" : "weighted mean", report.overall] as const]
 }
 
 /** Whether the p of some checks are adjusted, since several of them decide about the gate. */

@@ -9,11 +9,13 @@ export const rankOf = (verdict: Verdict): number => verdicts.indexOf(verdict)
 
 /**
  * Returns the verdict that a case is shown, found and counted under. A regressed check counts, also where another check
- * fails on both sides.
+ * fails on both sides, unless the weighted mean decides.
  */
 export const listedAs = (
-  { checks, verdict }: {
+  { checks, mean, verdict }: {
     readonly checks: { readonly [check: string]: { readonly verdict: Verdict } }
+    readonly mean?: unknown
     readonly verdict: Verdict
   }
-): Verdict => Object.values(checks).some((check) => check.verdict === "regressed") ? "regressed" : verdict
+): Verdict =>
+  mean === undefined && Object.values(checks).some((check) => check.verdict === "regressed") ? "regressed" : verdict

@@ -1,8 +1,8 @@
 /** A report as the XML of JUnit that servers of CI read: a test for each check on each case. */
 import { escape } from "@effect-noukai/report/HtmlReport"
 import * as Stream from "effect/Stream"
-import type { CaseVerdict, EvalReport, Verdict } from "../../EvalReport.js"
-import { reasons } from "./words.js"
+import type { CaseVerdict, CheckVerdict, EvalReport, Verdict } from "../../EvalReport.js"
+import { reasons, weightedMean } from "./words.js"
 
 /** The elements of verdicts. Without a baseline a check that fails is a failure; with one it is not worse. */
 const elements: { readonly [K in Verdict]?: "error" | "failure" | "skipped" } = {
@@ -12,11 +12,21 @@ const elements: { readonly [K in Verdict]?: "error" | "failure" | "skipped" } = 
   "not comparable": "skipped"
 }
 
-const elementOf = (verdict: Verdict, hasBaseline: boolean) =>
-  verdict === "fail" && !hasBaseline ? "failure" : elements[verdict]
+const elementOf = (verdict: Verdict, hasBaseline: boolean, isPart = false) => {
+  const element = verdict === "fail" && !hasBaseline ? "failure" : elements[verdict]
+  return isPart && element === "failure" ? "skipped" : element
+}
+
+const notJudged: CheckVerdict = {
+  verdict: "not comparable",
+  candidate: { verdict: "error", reason: "no check judged the case" }
+}
 
 const test = (report: EvalReport, hasBaseline: boolean) => (one: CaseVerdict): string => {
-  const all = Object.entries(one.checks)
+  const checks = Object.entries(one.checks)
+  // the mean decides, and checks are its parts
+  const mean = report.hashes.mean === undefined ? undefined : one.mean ?? notJudged
+  const all = mean === undefined ? checks : [...checks, [weightedMean, mean] as const]
   const millis = one.candidate.reduce((sum, { durationMs = 0 }) => sum + durationMs, 0)
   const runs = ([["run", one.candidate], ["baseline run", one.baseline ?? []]] as const).flatMap(([name, trials]) =>
     trials.flatMap(({ executionId }) => executionId === undefined ? [] : [`${name} ${escape(executionId)}`])
@@ -26,7 +36,7 @@ const test = (report: EvalReport, hasBaseline: boolean) => (one: CaseVerdict): s
     const begin = `<testcase classname="${escape(`${report.eval}.${check}`)}" name="${
       escape(one.key)
     }" time="${seconds}"`
-    const element = elementOf(verdict.verdict, hasBaseline)
+    const element = elementOf(verdict.verdict, hasBaseline, mean !== undefined && verdict !== mean)
     if (element === undefined) return `${begin}/>\n`
     const lines = reasons(report, verdict).map(escape)
     const attributes = element === "skipped" ? "" : ` type="${verdict.verdict}" message="${lines[0]!}"`
@@ -41,9 +51,10 @@ export const junit = <E, R>(
 ): Stream.Stream<string, E, R> => {
   const hasBaseline = report.baseline !== undefined
   const counts = { tests: 0, failure: 0, error: 0, skipped: 0 }
-  for (const { verdicts } of Object.values(report.checks)) {
-    for (const [verdict, count] of Object.entries(verdicts)) {
-      const element = elementOf(verdict as Verdict, hasBaseline)
+  const hasMean = report.hashes.mean !== undefined
+  for (const summary of [...Object.values(report.checks), ...hasMean ? [report.overall] : []]) {
+    for (const [verdict, count] of Object.entries(summary.verdicts)) {
+      const element = elementOf(verdict as Verdict, hasBaseline, hasMean && summary !== report.overall)
       counts.tests += count
       if (element !== undefined) counts[element] += count
     }

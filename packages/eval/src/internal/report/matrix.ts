@@ -19,7 +19,8 @@ import {
   score,
   shortRate,
   time,
-  verdicts
+  verdicts,
+  weightedMean
 } from "./words.js"
 
 /** The names of the baseline, if there is one, and of the candidates. */
@@ -91,7 +92,10 @@ const costsOf = (matrix: EvalMatrix): Rows => {
 const tablesOf = (matrix: EvalMatrix, isNarrow: boolean): ReadonlyArray<readonly [title: string, rows: Rows]> => {
   const checks = Object.keys(matrix.reports[0].checks)
   return [
-    ["all checks", tableOf(matrix, ({ overall }) => overall, isNarrow)],
+    [
+      matrix.reports[0].hashes.mean === undefined ? "all checks" : weightedMean,
+      tableOf(matrix, ({ overall }) => overall, isNarrow)
+    ],
     ["costs", costsOf(matrix)],
     ...checks.length === 1
       ? []

@@ -22,9 +22,15 @@ import { show } from "../values.js"
 /** All verdicts, the most urgent first. */
 export const verdicts: ReadonlyArray<Verdict> = ["regressed", "error", "fail", "fixed", "not comparable", "pass"]
 
-/** Returns the verdict that a report lists a case under. A regressed check counts, also where another check fails on both sides. */
-export const listedAs = ({ checks, verdict: ofCase }: CaseVerdict): Verdict =>
-  Object.values(checks).some(({ verdict }) => verdict === "regressed") ? "regressed" : ofCase
+/**
+ * Returns the verdict that a report lists a case under. A regressed check counts, also where another check fails on both
+ * sides, unless the weighted mean decides.
+ */
+export const listedAs = ({ checks, mean, verdict: ofCase }: CaseVerdict): Verdict =>
+  mean === undefined && Object.values(checks).some(({ verdict }) => verdict === "regressed") ? "regressed" : ofCase
+
+/** The name of the weighted mean beside checks. */
+export const weightedMean = "weighted mean"
 
 /** The number of changes that a report shows of one check on one case. */
 const maxChanges = 5
@@ -129,9 +135,13 @@ const adjusted: Column = ["adjusted p", ({ adjustedP }) => adjustedP === undefin
 const meanScore: Column = ["mean score", score]
 
 /** The checks, and all of them together. */
-const rowsOf = ({ checks, overall }: EvalReport): ReadonlyArray<readonly [name: string, summary: Summary]> => {
+const rowsOf = (
+  { checks, hashes: { mean }, overall }: EvalReport
+): ReadonlyArray<readonly [name: string, summary: Summary]> => {
   const each = Object.entries(checks)
-  return each.length === 1 ? each : [...each, ["all checks", overall]]
+  return each.length === 1 && mean === undefined
+    ? each
+    : [...each, [mean === undefined ? "all checks" : weightedMean, overall]]
 }
 
 /** The columns that only some evals have. */
@@ -263,9 +273,9 @@ export const reasons = (report: EvalReport, { baseline, candidate, verdict }: Ch
 /** Returns the checks of a case that do not pass. A name is followed by the verdict, unless the case has the same verdict. */
 export const notable = (
   report: EvalReport,
-  { checks, verdict: ofCase }: CaseVerdict
+  { checks, mean, verdict: ofCase }: CaseVerdict
 ): ReadonlyArray<readonly [check: string, reasons: ReadonlyArray<string>]> =>
-  Object.entries(checks).flatMap(([name, check]) =>
+  [...Object.entries(checks), ...mean === undefined ? [] : [[weightedMean, mean] as const]].flatMap(([name, check]) =>
     check.verdict === "pass"
       ? []
       : [[check.verdict === ofCase ? name : `${name} (${check.verdict})`, reasons(report, check)] as const]

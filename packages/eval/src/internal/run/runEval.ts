@@ -400,7 +400,7 @@ const verdicts = (
   judges: Judges.Judges,
   stored: Stored | undefined
 ): Stream.Stream<CaseVerdict, unknown, unknown> => {
-  const { checked: { checks: names }, definition } = session
+  const { checked: { checks: names, mean }, definition } = session
   return Stream.mapEffect(Judges.judgedRuns(session, judges), (one) =>
     Effect.gen(function*() {
       const trials = (runs: ReadonlyArray<EvalRun>) => Effect.forEach(runs, (run) => trialOf(definition, one, run))
@@ -408,15 +408,15 @@ const verdicts = (
         ...Struct.pick(one, "no", "key", "at", "hash", "input"),
         candidate: yield* trials(one.candidate),
         ...(stored !== undefined
-          ? { baseline: stored.verdicts(one.key, one.hash) }
+          ? { baseline: stored.verdicts(one.key, one.hash), storedMean: stored.mean(one.key, one.hash) }
           : one.baseline !== undefined && { baseline: yield* trials(one.baseline) })
-      })
+      }, mean)
     }))
 }
 
 /** The report of an eval run, folded case by case. */
 const reported = Effect.fnUntraced(function*(session: Trials.Session, judges: Judges.Judges, options: Compared) {
-  const { checked: { checks: names, hashes }, definition, facts } = session
+  const { checked: { checks: names, hashes, mean }, definition, facts } = session
   const stored = storedOf(session, options)
   const { baseline } = options
   const summary = summing(names, stored !== undefined || facts.baseline !== undefined)
@@ -427,6 +427,7 @@ const reported = Effect.fnUntraced(function*(session: Trials.Session, judges: Ju
     thresholds: definition.thresholds,
     judges: yield* Judges.costOf(session),
     hashes,
+    mean,
     ran: facts.cases,
     lacking: facts.stored === undefined || stored !== undefined
       ? undefined
