@@ -271,7 +271,7 @@ describe("noukai eval run", () => {
       }
       const appears = Stream.drain(Stream.fromEffect(Effect.promise(() => mkdir(path))))
       const failed = yield* Effect.flip(
-        told({ ...input, allowErrors: Option.none() }, empty, appears).pipe(
+        told({ ...input, allowErrors: Option.none() }, { ...empty, reports: [empty] }, () => appears).pipe(
           Effect.provide(
             Layer.merge(
               Terminal.layer({ quiet: true, verbose: false }),
@@ -305,8 +305,8 @@ describe("noukai eval run", () => {
       const none = Option.none()
       yield* told(
         { csv: none, html: none, junit: none, summary: none, allowErrors: none, json: true, jsonl: false },
-        report,
-        Stream.empty
+        { ...report, reports: [report] },
+        () => Stream.empty
       ).pipe(
         Effect.ignore,
         Effect.provide(

@@ -21,6 +21,7 @@ import type {
   ReportOptions,
   RunOptions,
   ScoreOptions,
+  Side,
   Thresholds
 } from "./EvalOptions.js"
 import type { CaseVerdict, EvalMatrix, EvalReport } from "./EvalReport.js"
@@ -73,6 +74,7 @@ export interface Eval<in out Case, out A = unknown, out E = never, out R = never
   }
   readonly name: string
   readonly flow: Flow.Flow<never, A> | string
+  readonly sides?: { readonly [name: string]: Side } | undefined
 }
 
 interface Common<S, Case, CaseI, P, A, E, R> {
@@ -95,6 +97,8 @@ interface Common<S, Case, CaseI, P, A, E, R> {
   readonly minMean?: number | undefined
   /** The weights of checks in the mean, by their names: at least 0. Requires `minMean`. Default: 1. */
   readonly weights?: { readonly [check: string]: number } | undefined
+  /** Sides by names, which flags of the command take in place of a version. Default: none. */
+  readonly sides?: { readonly [name: string]: Side } | undefined
   /** Default: no case may regress. */
   readonly thresholds?: Thresholds | undefined
 }

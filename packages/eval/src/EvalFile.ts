@@ -18,6 +18,7 @@ import * as Check from "./Check.js"
 import type { Eval } from "./Eval.js"
 import type { EvalFileError, InvalidEvalError } from "./EvalError.js"
 import { Thresholds } from "./EvalOptions.js"
+import { SideName } from "./EvalReport.js"
 import type { EvalRun } from "./EvalRun.js"
 import * as Definition from "./internal/definition.js"
 import { readText } from "./internal/file.js"
@@ -113,6 +114,17 @@ const fileOf = (check: Schema.Schema<unknown>) =>
     key: described(Schema.String, "The path of the key in a case, unique in the eval."),
     input: Template,
     operation: Schema.optional(Schema.Literal("jobs", "execute")),
+    sides: Schema.optional(described(
+      Schema.Record({
+        key: Schema.String,
+        value: Schema.Struct({
+          flow: Schema.optional(Schema.String),
+          version: Schema.optional(Version),
+          blockOverrides: SideName.fields.blockOverrides
+        })
+      }),
+      "Sides by names, which --candidate and --baseline take."
+    )),
     checks: described(Schema.Record({ key: Schema.String, value: check }), "The checks by their names."),
     checksOf: Schema.optional(described(
       Schema.String,
@@ -279,7 +291,7 @@ export const parse = (text: string, path: string): Effect.Effect<Eval<unknown>, 
   Effect.gen(function*() {
     const file = yield* parseYaml(path, text)
     const decoded = yield* file.decode(File)
-    const { checksOf, flow, input, key, minMean, name, operation, thresholds, weights } = decoded
+    const { checksOf, flow, input, key, minMean, name, operation, sides, thresholds, weights } = decoded
     const wrong = inputProblem(input, false)
     if (wrong !== undefined) return yield* file.invalid(["input"], wrong)
     const checks: { [name: string]: Check.Check } = {}
@@ -295,6 +307,7 @@ export const parse = (text: string, path: string): Effect.Effect<Eval<unknown>, 
       },
       input: (value) => exact(inputOf(input)(value)) as never,
       operation,
+      sides,
       checksOf: checksOf === undefined
         ? checksOf
         : (value) => Option.getOrUndefined(valueAt(value, checksOf)) as string | undefined,

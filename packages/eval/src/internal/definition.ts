@@ -15,7 +15,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { TypeId as CheckTypeId } from "../Check.js"
 import { InvalidEvalError } from "../EvalError.js"
-import { Thresholds } from "../EvalOptions.js"
+import { type Side, Thresholds } from "../EvalOptions.js"
 import type { Hashes } from "../EvalReport.js"
 import * as Ranges from "./ranges.js"
 import { canonical, exact, filled, line, messageOf, schemaText, shortHash, show } from "./values.js"
@@ -35,6 +35,7 @@ interface Options {
   readonly thresholds?: Thresholds | undefined
   readonly weights?: { readonly [check: string]: number } | undefined
   readonly minMean?: number | undefined
+  readonly sides?: { readonly [name: string]: Side } | undefined
   readonly checksOf?: ((value: unknown) => ReadonlyArray<string> | string | undefined) | undefined
 }
 
@@ -101,13 +102,14 @@ const names: Names<Definition> = {
   thresholds: true,
   weights: true,
   minMean: true,
+  sides: true,
   checksOf: true,
   problem: true
 }
 
 /** The first problem of a definition: its field, and the rule that it breaks. */
 export const problemOf = (definition: Definition): readonly [field: string, reason: string] | undefined => {
-  const { cases, checks, name, operation, problem, thresholds, tools } = definition
+  const { cases, checks, name, operation, problem, sides = {}, thresholds, tools } = definition
   if (!isName(name)) return ["name", nameForms]
   if (problem !== undefined) return [problem.field, problem.reason]
   const misspelt = misnamed("options", definition, names)
@@ -130,6 +132,9 @@ export const problemOf = (definition: Definition): readonly [field: string, reas
     if (!isName(check)) return [`the name of the check ${show(check)}`, nameForms]
     if (one.problem !== undefined) return [`checks.${check}`, one.problem]
   }
+  if (!isFields(sides)) return ["sides", "must be an object"]
+  const side = Object.keys(sides).find((side) => !isName(side) || /^(none|draft|production|\d+)$/.test(side))
+  if (side !== undefined) return [`sides.${side}`, `has a name that is a version, or not a name: it ${nameForms}`]
   if (!isFields(thresholds)) return ["thresholds", "must be an object"]
   const decoded = decodeThresholds(thresholds)
   if (Either.isLeft(decoded)) return ["thresholds", line(`are wrong: ${Flow.formatMismatch(decoded.left)}`)]

@@ -10,12 +10,13 @@ import { withoutKey } from "../../settings/services.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import { plain } from "../../terminal/text.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { asEval, codes, definition, store } from "./evaluation.js"
-import { defined, run } from "./flags.js"
+import { asEval, codes, definition, read, store } from "./evaluation.js"
+import { candidate, defined, run } from "./flags.js"
 
 const config = {
   ...defined,
   run,
+  candidate,
   out: optional("out", "Write to this .json file (beside the definition)."),
   ...connection
 }
@@ -31,13 +32,17 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   if (!path.endsWith(".json")) return yield* wrong(`--out ${path}: must end with .json`)
   const one = yield* definition(input)
   const baseline = yield* Effect.gen(function*() {
-    const report = yield* Eval.report(one, { run: Option.getOrUndefined(input.run) })
+    const { reports } = yield* read(one, input, { run: Option.getOrUndefined(input.run) })
+    const [report] = reports
+    if (reports.length > 1) {
+      return yield* wrong(`the run ${report.run} has ${reports.length} candidates: name one with --candidate`)
+    }
     const { cases, errors, gate, run, sentence } = report
     const ran = (yield* Eval.runs(one.name)).find((ran) => ran.run === run)
     if (ran !== undefined && cases < ran.cases) {
       return yield* wrong(`the run ${run} has ${ran.cases} cases, and the definition ${cases} of them: begin a new run`)
     }
-    const baseline = yield* Baseline.bless(report, Eval.cases(one, { run }))
+    const baseline = yield* Baseline.bless(report, Eval.cases(one, { run, candidate: report.candidate }))
     // a stored baseline that is not given again says nothing of the candidate
     if (gate === "failed" || (gate === "incomplete" && (errors > 0 || ran?.stored === undefined))) {
       yield* terminal.note(`the run ${run} ${gate === "failed" ? "failed its gate:" : "is"} ${sentence}`, "yellow")

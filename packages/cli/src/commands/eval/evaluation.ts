@@ -6,8 +6,8 @@ import * as Baseline from "@effect-noukai/eval/Baseline"
 import * as Eval from "@effect-noukai/eval/Eval"
 import type { EvalError } from "@effect-noukai/eval/EvalError"
 import * as EvalFile from "@effect-noukai/eval/EvalFile"
-import type { Side } from "@effect-noukai/eval/EvalOptions"
-import type { EvalReport } from "@effect-noukai/eval/EvalReport"
+import type { ReportOptions, Side } from "@effect-noukai/eval/EvalOptions"
+import type { EvalMatrix, EvalReport } from "@effect-noukai/eval/EvalReport"
 import type { CassetteError, NoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -32,10 +32,12 @@ type Failure = EvalError | BatchCommandError | NoukaiError | CommandError | Usag
 /** The flags of a command that name its definition and its server. */
 type Source = Pick<DefinedFlags, "file"> & ServerFlags
 
-const operations = new Set(["plan", "run", "score", "report", "cases"].map((name) => `Eval.${name}`))
+const operations = new Set(
+  ["plan", "run", "runMatrix", "score", "matrix", "report", "cases"].map((name) => `Eval.${name}`)
+)
 
 /** The options of operations that are flags. Other places of an operation are in the definition. */
-const options = new Set(["allowErrors", "candidate", "baseline", "repeat", "record", "replay", "resume"])
+const options = new Set(["allowErrors", "candidate", "candidates", "baseline", "repeat", "record", "replay", "resume"])
 
 /** Faults of a disk, not of a path. */
 const diskFaults = new Set(["EDQUOT", "EIO", "ENOSPC", "EROFS"])
@@ -51,8 +53,8 @@ const failure = (error: Failure, input: Source): CommandError => {
       const { at, field, reason } = error
       const place = !operations.has(at)
         ? `${at}: ${field}`
-        : options.has(field)
-        ? flagOf(field)
+        : options.has(field.split(".", 1)[0]!)
+        ? flagOf(field.replace(/^candidates.*/, "candidate"))
         : `${input.file}: ${field}`
       return of(codes.definition, `${place} ${reason}`)
     }
@@ -138,8 +140,15 @@ export const store = (name: string, { ledger }: DefinedFlags, isRead: boolean) =
     ? Ledger.existing({ id: name, ledger })
     : Layer.unwrapEffect(Effect.map(Ledger.path({ id: name, ledger }), (file) => BatchStore.layerFile(file)))
 
-/** Reads a side: a version, or a flow with or without a version. A flow without organisation and project has a version. */
-const side = (flag: string, text: string): Effect.Effect<Side, UsageError> => {
+/**
+ * Reads a side: one of the definition, a version, or a flow with or without a version. A flow without organisation and
+ * project has a version.
+ */
+const side = ({ sides = {} }: AnyEval, flag: string, text: string): Effect.Effect<Side, UsageError> => {
+  if (Object.hasOwn(sides, text)) {
+    const found = sides[text]!
+    return Effect.succeed({ ...Predicate.isObject(found) ? found : { version: found }, name: text })
+  }
   if (!/[/@]/.test(text)) return Values.flowVersion(text, flag)
   const at = text.lastIndexOf("@")
   return at === -1
@@ -148,16 +157,17 @@ const side = (flag: string, text: string): Effect.Effect<Side, UsageError> => {
 }
 
 /** Reads the sides. A baseline that ends with `.json` is a file. Without flags, a resumed run keeps its sides. */
-export const sides = Effect.fnUntraced(function*(name: string, input: ComparedFlags, isResumed = false) {
+export const sides = Effect.fnUntraced(function*(one: AnyEval, input: ComparedFlags, isResumed = false) {
   if (Option.isSome(input.record) && Option.isSome(input.replay)) {
     return yield* wrong("give --record or --replay, not both")
   }
   const baseline = Option.getOrElse(input.baseline, () => isResumed ? "none" : "production")
-  const stored = baseline.endsWith(".json") ? yield* Baseline.read(baseline, name) : undefined
+  const stored = baseline.endsWith(".json") ? yield* Baseline.read(baseline, one.name) : undefined
+  const candidates = yield* Effect.forEach(input.candidate, (text) => side(one, "--candidate", text))
   return {
-    candidate: yield* Values.when(input.candidate, (text) => side("--candidate", text)),
+    candidates: candidates.length === 0 ? undefined : candidates,
     stored,
-    baseline: stored ?? (baseline === "none" ? undefined : yield* side("--baseline", baseline)),
+    baseline: stored ?? (baseline === "none" ? undefined : yield* side(one, "--baseline", baseline)),
     repeat: Option.getOrUndefined(input.repeat),
     record: Option.getOrUndefined(input.record),
     replay: Option.getOrUndefined(input.replay)
@@ -165,12 +175,23 @@ export const sides = Effect.fnUntraced(function*(name: string, input: ComparedFl
 })
 
 /** Reads a stored run, and the baseline file that it is compared with. */
-export const stored = (name: string, input: StoredFlags) =>
-  Effect.map(
-    Values.when(input.baseline, (path) => Baseline.read(path, name)),
-    (baseline) => ({
-      run: Option.getOrUndefined(input.run),
-      baseline,
-      allowErrors: Option.getOrUndefined(input.allowErrors)
-    })
-  )
+export const stored = Effect.fnUntraced(function*(one: AnyEval, input: StoredFlags) {
+  return {
+    run: Option.getOrUndefined(input.run),
+    baseline: yield* Values.when(input.baseline, (path) => Baseline.read(path, one.name)),
+    allowErrors: Option.getOrUndefined(input.allowErrors)
+  }
+})
+
+/** Reads a stored run: all its candidates, or the one that the flag names. */
+export const read = Effect.fnUntraced(function*(
+  one: AnyEval,
+  { candidate: flag }: { readonly candidate: Option.Option<string> },
+  options: Omit<ReportOptions, "candidate">
+) {
+  if (Option.isNone(flag)) return yield* Eval.matrix(one, options)
+  const candidate = yield* side(one, "--candidate", flag.value)
+  const report = yield* Eval.report(one, { ...options, candidate })
+  const matrix: EvalMatrix = { ...report, reports: [report] }
+  return matrix
+})

@@ -1,7 +1,7 @@
 /** Flags and arguments of eval commands. */
 import * as Args from "@effect/cli/Args"
 import * as Options from "@effect/cli/Options"
-import { argument, flag, json, jsonl, optional, whole } from "../../arguments/flags.js"
+import { argument, flag, json, jsonl, optional, repeated, whole } from "../../arguments/flags.js"
 import type { InputOf } from "../leaf.js"
 
 /** The definition and the ledger of an eval. */
@@ -17,7 +17,7 @@ export const run = Args.optional(argument("run", "The id of an eval run (the new
 
 /** The sides of a comparison, and the folders of recordings. */
 export const compared = {
-  candidate: optional("candidate", "Judge this version, or flow@version (draft)."),
+  candidate: repeated("candidate", "A version, flow@version or side (draft). Repeatable."),
   baseline: optional("baseline", "A version, flow@version, .json file or none (production)."),
   repeat: whole("repeat", "Run each case this often; the majority counts (1)."),
   record: optional("record", "Record the runs into cassettes in this folder."),
@@ -41,10 +41,14 @@ export type OutputFlags = InputOf<typeof outputs>
 
 export const yes = Options.withAlias(flag("yes", "Begin over 1,000 hosted runs without confirmation."), "y")
 
+/** One of the candidates of a run. */
+export const candidate = optional("candidate", "Of several candidates, this one alone.")
+
 /** A stored run, and what it is compared with. */
 export const stored = {
   ...defined,
   run,
+  candidate,
   baseline: optional("baseline", "Compare with this baseline file (as the run did)."),
   ...outputs
 }

@@ -27,16 +27,16 @@ export const stale = ({ stale }: EvalPlan): ReadonlyArray<string> => stale.map((
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   const one = yield* definition(input)
-  const { stored: _, ...options } = yield* sides(one.name, input)
+  const { stored: _, ...options } = yield* sides(one, input)
   const plan = yield* Eval.plan(one, options).pipe(
     Effect.provide(Layer.merge(store(one.name, input, false), withoutKey(input)))
   )
-  const { baseline, candidate, cases, judges, repeat, reused, runs } = plan
-  const named = ({ flow, stored, version }: typeof candidate) => stored ?? `${flow}@${version}`
+  const { baseline, candidate, cases, others = [], judges, repeat, reused, runs } = plan
+  const named = ({ flow, name, stored, version }: typeof candidate) => stored ?? name ?? `${flow}@${version}`
   yield* terminal.write(
     input.json ? jsonLine(plan) : list({
       cases,
-      candidate: named(candidate),
+      [others.length === 0 ? "candidate" : "candidates"]: [candidate, ...others].map(named).join(", "),
       baseline: baseline && named(baseline),
       "trials of each": repeat === 1 ? undefined : repeat,
       runs,

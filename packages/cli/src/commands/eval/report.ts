@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import { connection } from "../../arguments/flags.js"
 import { withoutKey } from "../../settings/services.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { asEval, definition, store, stored as readStored } from "./evaluation.js"
+import { asEval, definition, read, store, stored as readStored } from "./evaluation.js"
 import { stored } from "./flags.js"
 import { checked, told } from "./told.js"
 
@@ -16,10 +16,10 @@ type Input = InputOf<typeof config>
 const handle = Effect.fnUntraced(function*(input: Input) {
   yield* checked(input)
   const one = yield* definition(input)
-  const options = yield* readStored(one.name, input)
+  const options = yield* readStored(one, input)
   yield* Effect.flatMap(
-    Eval.report(one, options),
-    (report) => told(input, report, Eval.cases(one, { ...options, run: report.run }))
+    read(one, input, options),
+    (matrix) => told(input, matrix, (candidate) => Eval.cases(one, { ...options, run: matrix.run, candidate }))
   ).pipe(Effect.provide(Layer.merge(store(one.name, input, true), withoutKey(input))))
 }, asEval)
 

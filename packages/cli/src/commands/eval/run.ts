@@ -2,6 +2,7 @@
 import { BatchEngine } from "@effect-noukai/batch/BatchEngine"
 import type { BatchStore } from "@effect-noukai/batch/BatchStore"
 import * as Eval from "@effect-noukai/eval/Eval"
+import type { SideName } from "@effect-noukai/eval/EvalReport"
 import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -24,7 +25,7 @@ import { type InputOf, leaf } from "../leaf.js"
 import { asEval, codes, definition, isSpent, sides, store } from "./evaluation.js"
 import { compared, defined, outputs, run, yes } from "./flags.js"
 import { notCaptured, stale } from "./plan.js"
-import { checked, told } from "./told.js"
+import { checked, checkedSides, told } from "./told.js"
 
 const config = {
   ...defined,
@@ -105,7 +106,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const ledger = isReplayed && Option.isNone(input.ledger)
     ? Option.some(join(yield* temporaryFolder("noukai-eval-", unusable), "replay.ledger"))
     : input.ledger
-  const { stored, ...compared } = yield* sides(one.name, input, input.resume)
+  const { stored, ...compared } = yield* sides(one, input, input.resume)
   const options = {
     ...compared,
     ...yield* limits("run", input),
@@ -117,19 +118,21 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     if (input.resume && Option.contains(input.baseline, "none") && plan.baseline !== undefined) {
       return yield* wrong("--baseline is not that of the run: leave it out, or begin a new run")
     }
+    yield* checkedSides(input, 1 + (plan.others?.length ?? 0))
     for (const line of [...stale(plan), ...notCaptured(plan)]) yield* terminal.note(line, "yellow")
     const { isHosted } = yield* Settings
     if (isHosted && !input.yes && options.replay === undefined) {
       yield* allowed(plan.runs, `runs of ${plan.candidate.flow}`)
     }
-    const report = yield* stoppable(
-      Eval.run(one, options),
+    const matrix = yield* stoppable(
+      Eval.runMatrix(one, options),
       progress(one.name, input.resume),
       Effect.sync(() => continuing(input))
     )
     yield* terminal.progress("")
-    const cases = Eval.cases(one, { run: report.run, baseline: stored })
-    yield* told(input, report, cases, isReplayed ? undefined : continuing(input, yield* isSpent(report)))
+    const casesOf = (candidate: SideName) => Eval.cases(one, { run: matrix.run, candidate, baseline: stored })
+    const again = isReplayed ? undefined : continuing(input, yield* isSpent(matrix.reports[0]))
+    yield* told(input, matrix, casesOf, again)
   }).pipe(Effect.provide(Layer.mergeAll(
     store(one.name, { ...input, ledger }, false),
     BatchEngine.layerLocal,

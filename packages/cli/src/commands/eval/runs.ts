@@ -21,10 +21,10 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   yield* terminal.write(
     input.json ? jsonLine(runs) : table([
       ["run", "begun (UTC)", "candidate", "baseline", "cases", "trials", ""],
-      ...runs.map(({ baseline, candidate, cases, isComplete, repeat, run, startedAt }) => [
+      ...runs.map(({ baseline, candidate, cases, isComplete, others = [], repeat, run, startedAt }) => [
         run,
         moment(new Date(startedAt).toISOString(), true),
-        candidate.version,
+        [candidate, ...others].map(({ name, version }) => name ?? version).join(", "),
         baseline?.stored ?? baseline?.version,
         cases,
         repeat,

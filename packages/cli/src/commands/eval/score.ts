@@ -7,7 +7,7 @@ import { connection, flag } from "../../arguments/flags.js"
 import { services } from "../../settings/services.js"
 import { limited, limits } from "../batch/flags.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { asEval, definition, store, stored as readStored } from "./evaluation.js"
+import { asEval, definition, read, store, stored as readStored } from "./evaluation.js"
 import { stored } from "./flags.js"
 import { checked, told } from "./told.js"
 
@@ -23,11 +23,15 @@ type Input = InputOf<typeof config>
 const handle = Effect.fnUntraced(function*(input: Input) {
   yield* checked(input)
   const one = yield* definition(input)
-  const { allowErrors, baseline, run } = yield* readStored(one.name, input)
+  const { allowErrors, baseline, run } = yield* readStored(one, input)
   const options = { ...yield* limits("run", input), allowErrors, baseline, run, judgeAgain: input.judgeAgain }
   yield* Effect.flatMap(
     Eval.score(one, options),
-    (report) => told(input, report, Eval.cases(one, { run: report.run, baseline }))
+    ({ run }) =>
+      Effect.flatMap(
+        read(one, input, { run, baseline, allowErrors }),
+        (matrix) => told(input, matrix, (candidate) => Eval.cases(one, { run, candidate, baseline }))
+      )
   ).pipe(
     Effect.provide(Layer.mergeAll(store(one.name, input, true), BatchEngine.layerLocal, services(input)))
   )

@@ -1,5 +1,5 @@
 /** The reports of an eval run, and its exit code. */
-import type { CaseVerdict, EvalReport } from "@effect-noukai/eval/EvalReport"
+import type { CaseVerdict, EvalMatrix, EvalReport, SideName } from "@effect-noukai/eval/EvalReport"
 import * as ReportFormat from "@effect-noukai/eval/ReportFormat"
 import { maskedValue } from "@effect-noukai/sdk/SafeText"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
@@ -76,9 +76,12 @@ const written = (path: string, isAppended: boolean) => <E>(text: Stream.Stream<s
     )
   })
 
-/** Writes all reports in one pass over the cases, and fails with the exit code of the gate. */
-export const told = Effect.fnUntraced(
-  function*<E, R>(input: OutputFlags, report: EvalReport, cases: Stream.Stream<CaseVerdict, E, R>, again?: string) {
+/** Reads the cases of a candidate. */
+type CasesOf<E, R> = (candidate: SideName) => Stream.Stream<CaseVerdict, E, R>
+
+/** Writes all reports of one candidate in one pass over the cases. */
+const ofOne = Effect.fnUntraced(
+  function*<E, R>(input: OutputFlags, report: EvalReport, cases: Stream.Stream<CaseVerdict, E, R>) {
     const terminal = yield* Terminal
     const shown: ReturnType<typeof written> = (text) => Stream.runForEach(text, terminal.write)
     const outputs = [
@@ -93,13 +96,48 @@ export const told = Effect.fnUntraced(
       })
     }
     if (input.json) yield* terminal.write(jsonLine(maskedValue(report)))
-    if (input.json || input.jsonl) yield* terminal.note(report.sentence)
-    const code = (yield* isCutOff(report)) ? codes.environment : gates[report.gate]
+  },
+  Effect.scoped
+)
+
+/** The formats of one candidate. */
+const formatsOfOne = ["csv", "junit", "jsonl"] as const
+
+/** Fails if a format is of one candidate, and there are several. */
+export const checkedSides = (input: OutputFlags, candidates: number): Effect.Effect<void, UsageError> => {
+  const name = formatsOfOne.find((name) => typeof input[name] === "boolean" ? input[name] : Option.isSome(input[name]))
+  return name === undefined || candidates < 2
+    ? Effect.void
+    : wrong(`--${name} has one candidate: leave it out, and give it to the report of one, with its --candidate`)
+}
+
+/** Writes the reports of several candidates. */
+const ofSeveral = Effect.fnUntraced(function*<E, R>(input: OutputFlags, matrix: EvalMatrix, casesOf: CasesOf<E, R>) {
+  const terminal = yield* Terminal
+  yield* checkedSides(input, matrix.reports.length)
+  const context = yield* Effect.context<R>()
+  const cases = (candidate: SideName) => Stream.provideContext(casesOf(candidate), context)
+  const { html, markdown, text } = ReportFormat.matrix
+  if (input.json) yield* terminal.write(jsonLine(maskedValue(matrix)))
+  else yield* Stream.runForEach(text(matrix, cases), terminal.write)
+  if (Option.isSome(input.html)) yield* written(input.html.value, false)(html(matrix, cases))
+  if (Option.isSome(input.summary)) yield* written(input.summary.value, true)(markdown(matrix, cases))
+})
+
+/** Writes all reports, and fails with the exit code of the gate. */
+export const told = Effect.fnUntraced(
+  function*<E, R>(input: OutputFlags, matrix: EvalMatrix, casesOf: CasesOf<E, R>, again?: string) {
+    const terminal = yield* Terminal
+    const { reports: [report] } = matrix
+    yield* matrix.reports.length === 1
+      ? ofOne(input, report, casesOf(report.candidate))
+      : ofSeveral(input, matrix, casesOf)
+    if (input.json || input.jsonl) yield* terminal.note(matrix.reports.length === 1 ? report.sentence : matrix.sentence)
+    const code = (yield* isCutOff(report)) ? codes.environment : gates[matrix.gate]
     // the reason is in the report
     if (code !== exitCodes.done) {
       return yield* new CommandError({ code, message: "", advice: report.stop && again ? [again] : [] })
     }
   },
-  Effect.scoped,
   Effect.provide(NodeFileSystem.layer)
 )
