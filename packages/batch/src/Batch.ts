@@ -36,6 +36,7 @@ import * as Manage from "./internal/manage.js"
 import * as PlanBatch from "./internal/planBatch.js"
 import * as ReconcileBatch from "./internal/reconcile.js"
 import * as RunBatch from "./internal/runBatch.js"
+import * as Selection from "./internal/selection.js"
 
 export type {
   BatchInfo,
@@ -383,6 +384,14 @@ export const numbers: (
   pattern: string,
   state?: RowState
 ) => Stream.Stream<number, LedgerError, BatchStore> = Manage.numbers
+
+/**
+ * Whether a key fits one of some patterns, as `RowSelection` does.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const keyMatcher: (patterns: string | ReadonlyArray<string>) => (key: string) => boolean = Selection.matcher
 
 /**
  * The batches of a ledger whose ids begin with a text, in the order in which they were first planned. Default: all.

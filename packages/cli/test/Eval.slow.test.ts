@@ -200,6 +200,38 @@ describe("noukai eval run", () => {
       assert.match(stale.stdout, /\nstale baseline +.*\ba\b/)
     }).pipe(Effect.provide(server({ flows }))))
 
+  it.scopedLive("runs a selection of the cases, which it plans, lists and resumes, and does not bless", () =>
+    Effect.gen(function*() {
+      const options = yield* evaluation(definition(allowed))
+      const none = yield* noukai(call("run", "--select", "x*"), options)
+      assert.deepStrictEqual([none.code, none.stderr.trim()], [
+        2,
+        "noukai: --select matches none of the 4 cases: \"x*\""
+      ])
+      const first = ["--baseline", "none", "--first", "3"]
+      assert.match((yield* noukai(call("plan", ...first), options)).stdout, /^cases +3 of 4\n(.|\n)*\nruns +3\n/)
+      const ran = yield* noukai(call("run", ...first), options)
+      assert.deepStrictEqual([ran.code, (yield* runs).length], [4, 3])
+      assert.match(ran.stdout, /^word: draft of acme\/test\/word, 3 of 4 cases\n/)
+      assert.include(ran.stdout.replace(/\s+/g, " "), "incomplete: of a selection, 3 of 4 cases: 2 of 3 cases pass")
+      const blessed = yield* noukai(call("bless"), options)
+      assert.deepStrictEqual([blessed.code, blessed.stderr.includes("has only 3 of 4 cases")], [2, true])
+      const failing = yield* noukai(call("run", "--failing", "--baseline", "none"), options)
+      assert.deepStrictEqual([failing.code, (yield* runs).length], [4, 4])
+      assert.include(failing.stdout, "1 of 4 cases")
+      const listed = (yield* noukai(call("runs"), options)).stdout
+      assert.match(listed, /3 of 4(.|\n)*1 of 4/)
+      const id = /^(\d{8}-\S+)/m.exec(listed)![1]!
+      const again = yield* noukai(["eval", "plan", "word.eval.yaml", id, "--failing", "--json"], options)
+      assert.deepInclude(JSON.parse(again.stdout), { cases: 1, selection: { of: 4, failing: id } })
+      const wrong = yield* noukai(["eval", "plan", "word.eval.yaml", id], options)
+      assert.deepStrictEqual([wrong.code, wrong.stderr.split("\n")[0]], [
+        2,
+        "noukai: the id of a run requires --failing"
+      ])
+      assert.strictEqual((yield* noukai(call("report"), options)).code, 4)
+    }).pipe(Effect.provide(server({ flows }))))
+
   it.scopedLive("blesses an incomplete run with a note, and no run whose cases are gone", () =>
     Effect.gen(function*() {
       const options = yield* evaluation(definition("  calls: { calls: find }\n"))
@@ -397,7 +429,8 @@ describe("noukai eval run", () => {
       record: none,
       replay: none,
       json: false,
-      jsonl: false
+      jsonl: false,
+      failing: false
     }
     const command = "noukai eval run 'my eval.yaml'"
     assert.strictEqual(continuing(input), `to continue: ${command} --resume`)
@@ -413,6 +446,11 @@ describe("noukai eval run", () => {
       }),
       `to continue: ${command} 20260301-1 --resume --baseline '$HOME/a b.json' --allow-errors 2 ` +
         "--junit=-x.xml --json --org 'it'\\''s'"
+    )
+    // the id is of the run in which cases failed
+    assert.strictEqual(
+      continuing({ ...input, run: Option.some("20260301-1"), failing: true }),
+      `to continue: ${command} --resume`
     )
     assert.strictEqual(
       continuing({ ...input, record: Option.some("tapes") }),

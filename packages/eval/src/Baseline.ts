@@ -79,7 +79,7 @@ const sortedRecord: <A>(record: { readonly [name: string]: A }) => { readonly [n
 /**
  * Makes a baseline of the candidate of a run.
  *
- * Fails with `InvalidEvalError` if the run stopped before its end.
+ * Fails with `InvalidEvalError` if the run stopped before its end, or has only a selection of the cases.
  *
  * @since 0.1.0
  * @category constructors
@@ -89,7 +89,12 @@ export const bless = <E, R>(
   cases: Stream.Stream<CaseVerdict, E, R>
 ): Effect.Effect<Baseline, E | InvalidEvalError, R> =>
   Effect.gen(function*() {
-    const { candidate: { flow, version }, cost, hashes, repeat, run, stop } = report
+    const { candidate: { flow, version }, cases: count, cost, hashes, repeat, run, selection, stop } = report
+    if (selection !== undefined) {
+      const reason =
+        `has only ${count} of ${selection.of} cases, so it cannot be blessed: run the eval on all cases first`
+      return yield* new InvalidEvalError({ at: report.eval, field: `the run ${run}`, reason })
+    }
     if (stop !== undefined) {
       const reason = `is not complete, so it cannot be blessed: resume it first (${stop})`
       return yield* new InvalidEvalError({ at: report.eval, field: `the run ${run}`, reason })

@@ -38,6 +38,7 @@ export type {
   ReportOptions,
   RunOptions,
   ScoreOptions,
+  SelectOptions,
   Side,
   Thresholds
 } from "./EvalOptions.js"

@@ -67,16 +67,16 @@ export class EvalNotFoundError extends Schema.TaggedError<EvalNotFoundError>("@e
     eval: Schema.String,
     /** The id of the run, if one was requested. */
     run: Schema.optionalWith(Schema.String, { exact: true }),
-    /** Whether a run that is not complete was requested. */
-    isIncomplete: Schema.optionalWith(Schema.Literal(true), { exact: true })
+    /** Whether a run that is not complete, or one that is, was requested. */
+    isIncomplete: Schema.optionalWith(Schema.Boolean, { exact: true })
   }
 ) {
   override get message(): string {
     const run = this.run !== undefined
       ? `run ${JSON.stringify(this.run)}`
-      : this.isIncomplete
-      ? "incomplete run"
-      : "run"
+      : this.isIncomplete === undefined
+      ? "run"
+      : `${this.isIncomplete ? "incomplete" : "complete"} run`
     return `the ledger has no ${run} of the eval ${JSON.stringify(this.eval)}`
   }
 }

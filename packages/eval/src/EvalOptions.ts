@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { RunOptions as BatchRunOptions } from "@effect-noukai/batch/BatchStatus"
+import type { RowSelection, RunOptions as BatchRunOptions } from "@effect-noukai/batch/BatchStatus"
 import type { FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
 import { parseCost } from "@effect-noukai/sdk/Trace"
 import * as Option from "effect/Option"
@@ -155,12 +155,31 @@ export interface ScoreOptions extends LimitOptions, ReportOptions {
 }
 
 /**
+ * The cases of an eval run. It runs those alone, and its gate cannot pass unless these are all. With several of the
+ * options a case must meet all of them; `first` counts last.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface SelectOptions {
+  /** Patterns of keys, as in the selection of a batch: `{ key: "essay *" }`. Default: every key. */
+  readonly select?: Pick<RowSelection, "key"> | undefined
+  /** The most cases, in the order of the source. Default: all. */
+  readonly first?: number | undefined
+  /**
+   * The cases that the candidate failed, or that had an error: with `true` in the newest complete run, or in the run with
+   * this id. Default: false.
+   */
+  readonly failing?: boolean | string | undefined
+}
+
+/**
  * The options of an eval run.
  *
  * @since 0.1.0
  * @category options
  */
-export interface RunOptions extends LimitOptions, Pick<ReportOptions, "allowErrors"> {
+export interface RunOptions extends LimitOptions, SelectOptions, Pick<ReportOptions, "allowErrors"> {
   /** The side that is tested. Default: `"draft"`. */
   readonly candidate?: Side | undefined
   /** The side that it is compared with, or a blessed baseline, whose verdicts are stored. Default: none. */
@@ -198,7 +217,9 @@ export interface MatrixOptions extends Omit<RunOptions, "candidate"> {
  * @since 0.1.0
  * @category models
  */
-export interface EvalPlan extends Pick<EvalReport, "eval" | "candidate" | "baseline" | "repeat" | "cases"> {
+export interface EvalPlan
+  extends Pick<EvalReport, "eval" | "candidate" | "baseline" | "repeat" | "cases" | "selection">
+{
   /** The candidates after the first. */
   readonly others?: ReadonlyArray<SideName>
   /** The runs that the eval run needs and that no earlier one has. Those of a resumed run may have begun. */
@@ -220,7 +241,7 @@ export interface EvalPlan extends Pick<EvalReport, "eval" | "candidate" | "basel
  * @category models
  */
 export interface EvalRunInfo
-  extends Pick<EvalReport, "eval" | "run" | "startedAt" | "candidate" | "baseline" | "repeat" | "cases">
+  extends Pick<EvalReport, "eval" | "run" | "startedAt" | "candidate" | "baseline" | "repeat" | "cases" | "selection">
 {
   /** The candidates of the run after its first. */
   readonly others?: ReadonlyArray<SideName>

@@ -289,6 +289,32 @@ export const Hashes = Schema.Struct({
 export type Hashes = typeof Hashes.Type
 
 /**
+ * The cases of an eval run that does not have all of them: those that failed, of these the ones with a selected key, and
+ * of these the first.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Selection = Schema.Struct({
+  /** The number of all cases when the run began. */
+  of: Schema.Number,
+  /** The eval run in which the candidate failed the cases, or had an error. */
+  failing: Schema.optionalWith(Schema.String, { exact: true }),
+  /** The patterns of their keys. */
+  select: Schema.optionalWith(Schema.Array(Schema.String), { exact: true }),
+  /** The most cases. */
+  first: Schema.optionalWith(Schema.Number, { exact: true })
+})
+
+/**
+ * The cases of an eval run that does not have all of them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Selection = typeof Selection.Type
+
+/**
  * An eval run as a whole. The verdicts of the cases are read as a stream of {@link CaseVerdict}.
  *
  * @since 0.1.0
@@ -305,6 +331,8 @@ export const EvalReport = Schema.Struct({
   repeat: Schema.Number,
   hashes: Hashes,
   cases: Schema.Number,
+  /** Absent if the run has all cases. */
+  selection: Schema.optionalWith(Selection, { exact: true }),
   /** Of all checks together: a case passes if every check passes, or by the weighted mean if the eval has `minMean`. */
   overall: Summary,
   /** By the names of the checks, in the order of the definition. */
@@ -322,7 +350,7 @@ export const EvalReport = Schema.Struct({
   broken: Schema.Array(BrokenThreshold),
   /** The number of verdicts of checks on cases that are errors. */
   errors: Schema.Number,
-  /** `incomplete`: the run stopped, has too many errors, or judged no case. It says nothing about the candidate. */
+  /** `incomplete`: the run stopped, has too many errors, judged no case, or has only a selection of the cases. It says nothing about the candidate. */
   gate: Schema.Literal("passed", "failed", "incomplete"),
   /** The candidate against the baseline; `mixed`: better in one check and worse in another. */
   verdict: Schema.Literal("better", "worse", "mixed", "no difference", "no baseline", "incomplete"),

@@ -27,6 +27,8 @@ export const EvalSummary = Schema.Struct({
   candidate: Side,
   baseline: Schema.optional(Side),
   cases: Schema.Number,
+  /** The number of all cases, if the run has only a selection. */
+  of: Schema.optional(Schema.Number),
   repeat: Schema.Number,
   isComplete: Schema.Boolean,
   /** The gate of its report, as of {@link EvalDetail}. Absent where it is not known: without a definition, and in older runs of a long list. */

@@ -48,6 +48,12 @@ const fits = (parts: ReadonlyArray<Part>) => (text: string): boolean => {
   return parts.slice(part).every((one) => one === "*")
 }
 
+/** Whether a key fits one of some patterns. */
+export const matcher = (patterns: string | ReadonlyArray<string>): (key: string) => boolean => {
+  const all = Arr.ensure(patterns).map((glob) => fits(partsOf(glob)))
+  return (key) => all.some((isMatch) => isMatch(key))
+}
+
 /** Whether a value is the state of a row. */
 export const isState: (state: unknown) => state is RowState = Schema.is(RowState)
 
@@ -74,8 +80,6 @@ export const selecting = (
           : `has the unknown state ${JSON.stringify(wrong)}: use one of ${RowState.literals.join(", ")}`
       )
     }
-    const patterns = keys?.map((glob) => fits(partsOf(glob)))
-    return Effect.succeed((row) =>
-      (states?.includes(row.state) ?? true) && (patterns?.some((isMatch) => isMatch(row.key)) ?? true)
-    )
+    const isMatch = keys === undefined ? undefined : matcher(keys)
+    return Effect.succeed((row) => (states?.includes(row.state) ?? true) && (isMatch?.(row.key) ?? true))
   })

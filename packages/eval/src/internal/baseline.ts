@@ -19,8 +19,8 @@ const some = () => {
   }
 }
 
-/** Compares the cases of a run with a baseline, one after the other. */
-export const against = (baseline: Baseline, hashes: Hashes) => {
+/** Compares the cases of a run with a baseline, one after the other. `isWhole`: whether the run has all cases. */
+export const against = (baseline: Baseline, hashes: Hashes, isWhole: boolean) => {
   const cases = new Map(baseline.cases.map((one) => [one.key, one]))
   const seen = new Set<string>()
   const isSameFlow = baseline.hashes.parameters === hashes.parameters
@@ -55,7 +55,7 @@ export const against = (baseline: Baseline, hashes: Hashes) => {
   const stale = (): ReadonlyArray<string> => {
     const checks = Object.keys(hashes.checks)
     const gone = some()
-    for (const key of cases.keys()) if (!seen.has(key)) gone.add(key)
+    if (isWhole) { for (const key of cases.keys()) if (!seen.has(key)) gone.add(key) }
     return [
       ...isSameFlow ? [] : ["the schema of the flow's parameters has changed"],
       ...checks.flatMap((name) =>

@@ -24,6 +24,7 @@ const forms = {
   record: folder,
   replay: folder,
   resume: [(value: unknown) => isText(value) || isFlag(value), "must be true, false or the id of an eval run"],
+  failing: [(value: unknown) => isText(value) || isFlag(value), "must be true, false or the id of an eval run"],
   run: [isText, "must be the id of an eval run"],
   judgeAgain: [isFlag, "must be true or false"]
 } as const
@@ -72,7 +73,10 @@ export const matrixNames: Names<MatrixOptions> = {
   resume: true,
   record: true,
   replay: true,
-  allowErrors: true
+  allowErrors: true,
+  select: true,
+  first: true,
+  failing: true
 }
 
 export const runNames: Names<RunOptions> = { ...Struct.omit(matrixNames, "candidates"), candidate: true }

@@ -19,6 +19,9 @@ export const limit: Range = { least: 0 }
 /** A share of cases, or a score. */
 export const share: Range = { least: 0, most: 1 }
 
+/** A count that is not 0. */
+export const atLeastOne: Range = { least: 1, isWhole: true }
+
 /** The trials of a case. */
 export const trials: Range = { least: 1, most: 100, isWhole: true }
 

@@ -9,9 +9,11 @@ import { holm, mcnemar, medianInterval, medianOf, wilson } from "./statistics.js
 import { type MeanRule, together } from "./verdict.js"
 
 /** The part of a report that does not come from the verdicts of cases. */
-export interface Facts
-  extends
-    Pick<EvalReport, "eval" | "run" | "startedAt" | "candidate" | "baseline" | "repeat" | "hashes" | "stale" | "stop">
+export interface Facts extends
+  Pick<
+    EvalReport,
+    "eval" | "run" | "startedAt" | "candidate" | "baseline" | "repeat" | "hashes" | "stale" | "selection" | "stop"
+  >
 {
   readonly thresholds: Thresholds
   /** The rule by which cases pass, if it is not that every check passes. */
@@ -170,7 +172,10 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
       ? `the definition does not have ${count(ran - cases, "case")} of the run any more: begin a new run`
       : lacking ?? notMeasured(thresholds, measured, mean))
     // a run that stopped says little of the candidate
-    const gate = stop === undefined && broken.length > 0 ? "failed" : why === undefined ? "passed" : "incomplete"
+    const isPassed = why === undefined && facts.selection === undefined
+    const gate = stop === undefined && broken.length > 0 ? "failed" : isPassed ? "passed" : "incomplete"
+    const part = facts.selection === undefined ? "" : `of a selection, ${casesText({ ...facts, cases })}: `
+    const told = sentenceOf(measured, broken[0], mean !== undefined)
     return {
       ...rest,
       ...(baseline !== undefined && { baseline }),
@@ -180,8 +185,11 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
       errors,
       gate,
       ...(gate === "incomplete"
-        ? { verdict: "incomplete" as const, sentence: `incomplete: ${why}` }
-        : sentenceOf(measured, broken[0], mean !== undefined)),
+        ? {
+          verdict: "incomplete" as const,
+          sentence: `incomplete: ${part}${why ?? `${told.sentence}; the gate needs all cases`}`
+        }
+        : { ...told, sentence: part + told.sentence }),
       ...(stop !== undefined && { stop })
     }
   }
@@ -189,6 +197,10 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
 }
 
 export const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`
+
+/** The number of cases: of all cases, if the run has only some. */
+export const casesText = ({ cases, selection }: Pick<EvalReport, "cases" | "selection">): string =>
+  selection === undefined ? count(cases, "case") : `${cases} of ${count(selection.of, "case")}`
 
 const percent = (share: number): string => `${Math.round(share * 1000) / 10} %`
 

@@ -47,7 +47,7 @@ const verdictParts = ({ report, verdicts: ofCases }: EvalDetail, route: EvalRout
 
 const Facts = ({ report, summary }: { readonly report: EvalReport | undefined; readonly summary: EvalSummary }): ReactNode => (
   <dl className="facts run-facts">
-    <Fact name="Cases" note={summary.repeat > 1 ? `${summary.repeat} trials each` : undefined}>{count(summary.cases)}</Fact>
+    <Fact name="Cases" note={summary.repeat > 1 ? `${summary.repeat} trials each` : undefined}>{count(summary.cases)}{summary.of !== undefined && ` of ${count(summary.of)}`}</Fact>
     {report !== undefined && (
       <>
         <Fact name="Cost of the candidate">{costOf(report.cost.candidate, report.cost.baseline)}</Fact>

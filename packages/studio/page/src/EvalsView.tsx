@@ -28,7 +28,7 @@ const Row = ({ run }: { readonly run: EvalSummary }): ReactNode => {
           ? <small>no baseline</small>
           : <><small>against</small> <span className="tag"><Text value={baseline} /></span></>}
       </span>
-      <span role="cell" className="c-cases">{plural(run.cases, "case")}{run.repeat > 1 && <small> × {run.repeat}</small>}</span>
+      <span role="cell" className="c-cases">{run.of !== undefined && `${run.cases} of `}{plural(run.of ?? run.cases, "case")}{run.repeat > 1 && <small> × {run.repeat}</small>}</span>
       <span role="cell" className="c-definition muted" title={run.definition && oneLine(run.definition)}>
         {run.definition === undefined ? "no definition" : <Text value={run.definition} />}
       </span>

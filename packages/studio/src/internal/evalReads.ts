@@ -31,6 +31,7 @@ const summaryOf = (ledger: string, info: EvalRunInfo, definition: string | undef
   candidate: info.candidate,
   ...info.baseline !== undefined && { baseline: info.baseline },
   cases: info.cases,
+  ...info.selection !== undefined && { of: info.selection.of },
   repeat: info.repeat,
   isComplete: info.isComplete,
   ...definition !== undefined && { definition },

@@ -22,7 +22,7 @@ import { type BatchCommandError, exitCodes } from "../../exit/exitCode.js"
 import { toCommandError } from "../../exit/failing.js"
 import { flagOf, type ServerFlags } from "../../terminal/shell.js"
 import * as Ledger from "../batch/ledger.js"
-import type { ComparedFlags, DefinedFlags, StoredFlags } from "./flags.js"
+import type { ComparedFlags, DefinedFlags, SelectedFlags, StoredFlags } from "./flags.js"
 
 /** The exit codes of eval commands. 0: nothing is worse. */
 export const codes = { worse: 1, definition: 2, environment: 3, incomplete: 4 } as const
@@ -37,7 +37,19 @@ const operations = new Set(
 )
 
 /** The options of operations that are flags. Other places of an operation are in the definition. */
-const options = new Set(["allowErrors", "candidate", "candidates", "baseline", "repeat", "record", "replay", "resume"])
+const options = new Set([
+  "allowErrors",
+  "candidate",
+  "candidates",
+  "baseline",
+  "repeat",
+  "record",
+  "replay",
+  "resume",
+  "select",
+  "first",
+  "failing"
+])
 
 /** Faults of a disk, not of a path. */
 const diskFaults = new Set(["EDQUOT", "EIO", "ENOSPC", "EROFS"])
@@ -172,6 +184,13 @@ export const sides = Effect.fnUntraced(function*(one: AnyEval, input: ComparedFl
     record: Option.getOrUndefined(input.record),
     replay: Option.getOrUndefined(input.replay)
   }
+})
+
+/** Reads the cases of a run. `run` is the id of the run in which cases failed. */
+export const selection = ({ failing, first, select }: SelectedFlags, run: Option.Option<string>) => ({
+  select: select.length === 0 ? undefined : { key: select.map((text) => text.replace(/^key:/, "")) },
+  first: Option.getOrUndefined(first),
+  failing: failing ? Option.getOrElse(run, () => true as const) : undefined
 })
 
 /** Reads a stored run, and the baseline file that it is compared with. */

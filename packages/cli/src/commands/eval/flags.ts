@@ -24,6 +24,15 @@ export const compared = {
   replay: optional("replay", "Replay the cassettes of this folder; send nothing.")
 }
 
+/** The cases of a run. */
+export const selected = {
+  select: repeated("select", "Run cases with these keys alone, by * and ?. Repeatable."),
+  first: whole("first", "Run at most this many cases."),
+  failing: flag("failing", "Run cases that failed in the newest complete run, or with id.")
+}
+
+export type SelectedFlags = InputOf<typeof selected>
+
 export type ComparedFlags = InputOf<typeof compared>
 
 /** Where the report goes. */

@@ -22,8 +22,8 @@ import { limited, limits } from "../batch/flags.js"
 import { allowed, shown, stoppable } from "../batch/run.js"
 import { temporaryFolder } from "../batch/source.js"
 import { type InputOf, leaf } from "../leaf.js"
-import { asEval, codes, definition, isSpent, sides, store } from "./evaluation.js"
-import { compared, defined, outputs, run, yes } from "./flags.js"
+import { asEval, codes, definition, isSpent, selection, sides, store } from "./evaluation.js"
+import { compared, defined, outputs, run, selected, yes } from "./flags.js"
 import { notCaptured, stale } from "./plan.js"
 import { checked, checkedSides, told } from "./told.js"
 
@@ -31,6 +31,7 @@ const config = {
   ...defined,
   run,
   ...compared,
+  ...selected,
   resume: flag("resume", "Continue the newest unfinished run, or the run with the id."),
   ...limited("run"),
   ...outputs,
@@ -66,7 +67,7 @@ const kept = [
 ] as const
 
 type ContinuedFlags =
-  & Pick<Input, typeof kept[number] | "file" | "json" | "jsonl" | "record" | "replay" | "run">
+  & Pick<Input, typeof kept[number] | "failing" | "file" | "json" | "jsonl" | "record" | "replay" | "run">
   & ServerFlags
 
 /** The flags of a larger budget, which the user fills in. */
@@ -78,7 +79,7 @@ const raised = ({ maxCostPerRow }: ContinuedFlags) => ({
 /** Returns how to continue a run that was stopped. A spent budget would stop it again. */
 export const continuing = (input: ContinuedFlags, isSpent = false): string => {
   if (Option.isSome(input.replay)) return "nothing was sent: to replay, run the same command again"
-  const command = hint(input, "eval run", [input.file, ...Option.toArray(input.run)], [
+  const command = hint(input, "eval run", [input.file, ...input.failing ? [] : Option.toArray(input.run)], [
     ["--resume"],
     ...flagsOf(isSpent ? { ...input, ...raised(input) } : input, kept),
     ...(["json", "jsonl"] as const).filter((name) => input[name]).map((name) => [flagOf(name)] as const)
@@ -94,7 +95,10 @@ const unusable = (cause: unknown) =>
 const handle = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   yield* checked(input)
-  if (Option.isSome(input.run) && !input.resume) return yield* wrong("the id of a run requires --resume")
+  if (input.resume && input.failing) return yield* wrong("give --resume or --failing, not both")
+  if (Option.isSome(input.run) && !input.resume && !input.failing) {
+    return yield* wrong("the id of a run requires --resume or --failing")
+  }
   const one = yield* definition(input)
   const isReplayed = Option.isSome(input.replay)
   if (isReplayed && Option.exists(input.ledger, existsSync)) {
@@ -109,6 +113,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const { stored, ...compared } = yield* sides(one, input, input.resume)
   const options = {
     ...compared,
+    ...selection(input, input.run),
     ...yield* limits("run", input),
     allowErrors: Option.getOrUndefined(input.allowErrors),
     resume: input.resume ? Option.getOrElse(input.run, () => true as const) : undefined

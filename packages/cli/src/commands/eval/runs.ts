@@ -21,12 +21,12 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   yield* terminal.write(
     input.json ? jsonLine(runs) : table([
       ["run", "begun (UTC)", "candidate", "baseline", "cases", "trials", ""],
-      ...runs.map(({ baseline, candidate, cases, isComplete, others = [], repeat, run, startedAt }) => [
+      ...runs.map(({ baseline, candidate, cases, isComplete, others = [], repeat, run, selection, startedAt }) => [
         run,
         moment(new Date(startedAt).toISOString(), true),
         [candidate, ...others].map(({ name, version }) => name ?? version).join(", "),
         baseline?.stored ?? baseline?.version,
-        cases,
+        selection === undefined ? cases : `${cases} of ${selection.of}`,
         repeat,
         isComplete ? "complete" : "unfinished"
       ])

@@ -10,13 +10,14 @@ import type {
   Cost,
   EvalReport,
   Rate,
+  Selection,
   SideName,
   Summary,
   Trial,
   Verdict
 } from "../../EvalReport.js"
 import type { Outcome } from "../../EvalRun.js"
-import { count } from "../summary.js"
+import { casesText, count } from "../summary.js"
 import { show } from "../values.js"
 
 /** All verdicts, the most urgent first. */
@@ -58,8 +59,10 @@ export const sides = ({ baseline, candidate }: EvalReport): { readonly [side in 
 }
 
 /** Returns the flow, the cases and the trials of an eval run. */
-export const ofRun = ({ candidate, cases, repeat }: EvalReport): string =>
-  `${candidate.flow}, ${count(cases, "case")}${repeat === 1 ? "" : `, ${repeat} trials each`}`
+export const ofRun = ({ candidate, cases, repeat, selection }: EvalReport): string =>
+  `${candidate.flow}, ${casesText({ cases, ...selection && { selection } })}${
+    repeat === 1 ? "" : `, ${repeat} trials each`
+  }`
 
 /** Returns the eval run in one line. */
 export const heading = (report: EvalReport): string => {
@@ -187,9 +190,17 @@ export const checkTable = (report: EvalReport, isNarrow = false): ReadonlyArray<
   ]
 }
 
-/** Returns the cost, the time, and the reasons of a gate that is not passed, as names with texts. */
+/** Returns the cases of a selection: `failed in run 2, key essay *, the first 12`. */
+const selected = ({ failing, first, select = [] }: Selection): string =>
+  [
+    ...failing === undefined ? [] : [`failed in run ${failing}`],
+    ...select.length === 0 ? [] : [`key ${select.join(" or ")}`],
+    ...first === undefined ? [] : [`the first ${first}`]
+  ].join(", ")
+
+/** Returns the selection, the cost, the time, and the reasons of a gate that is not passed, as names with texts. */
 export const facts = (report: EvalReport): ReadonlyArray<readonly [name: string, text: string]> => {
-  const { broken, cost: { baseline, candidate, judges }, errors, stale, stop } = report
+  const { broken, cost: { baseline, candidate, judges }, errors, selection, stale, stop } = report
   const names = sides(report)
   const costs = [
     `${names.candidate} ${cost(candidate, baseline)}`,
@@ -197,6 +208,7 @@ export const facts = (report: EvalReport): ReadonlyArray<readonly [name: string,
     ...judges.runs === 0 ? [] : [`judges ${cost(judges)}`]
   ]
   return [
+    ...selection === undefined ? [] : [["selection", selected(selection)] as const],
     ["cost", costs.join(", ")],
     ...report.time === undefined ? [] : [
       [

@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
 import { EvalNotFoundError } from "../../EvalError.js"
 import type { EvalRunInfo } from "../../EvalOptions.js"
-import { EvalReport, SideName } from "../../EvalReport.js"
+import { EvalReport, Selection, SideName } from "../../EvalReport.js"
 
 const Amount = Schema.optional(Schema.Union(Schema.Number, Schema.String))
 
@@ -22,7 +22,12 @@ export const Facts = Schema.Struct({
   others: Schema.optionalWith(Schema.Array(SideName), { exact: true }),
   /** The eval run that a stored baseline was blessed from. */
   stored: Schema.optionalWith(Schema.String, { exact: true }),
-  /** Of all cases, in their order. */
+  /** The part of the cases that it has, with the keys of those that failed in another run. */
+  selection: Schema.optionalWith(
+    Schema.Struct({ ...Selection.fields, keys: Schema.optionalWith(Schema.Array(Schema.String), { exact: true }) }),
+    { exact: true }
+  ),
+  /** Of all its cases, in their order. */
   hash: Schema.String,
   hasJudges: Schema.Boolean,
   /** The server of its runs. Empty with cassettes. */
@@ -111,11 +116,15 @@ export const find = (
       : Effect.succeed(found)
   })
 
-/** The newest eval run that is not complete. */
-export const newestIncomplete = Effect.fnUntraced(function*(name: string) {
-  for (const one of (yield* all(name)).toReversed()) if ((yield* stopOf(one)) !== undefined) return one
-  return yield* new EvalNotFoundError({ eval: name, isIncomplete: true })
+/** The newest eval run that is complete, or that is not. */
+export const newest = Effect.fnUntraced(function*(name: string, isComplete: boolean) {
+  for (const one of (yield* all(name)).toReversed()) if (((yield* stopOf(one)) === undefined) === isComplete) return one
+  return yield* new EvalNotFoundError({ eval: name, isIncomplete: !isComplete })
 })
+
+/** The selection of a run that does not have all cases. */
+export const partOf = ({ cases, selection }: Facts): { readonly selection?: Selection } =>
+  selection === undefined || cases === selection.of ? {} : { selection: Struct.omit(selection, "keys") }
 
 /** The eval runs of a ledger. */
 export const list = (name?: string): Effect.Effect<ReadonlyArray<EvalRunInfo>, LedgerError, BatchStore> =>
@@ -123,7 +132,8 @@ export const list = (name?: string): Effect.Effect<ReadonlyArray<EvalRunInfo>, L
     all(name),
     Effect.forEach((facts) =>
       Effect.map(stopOf(facts), (stop): EvalRunInfo => ({
-        ...Struct.omit(facts, "budgetUsd", "common", "hash", "hasJudges", "maxCostPerRow", "server"),
+        ...Struct.omit(facts, "budgetUsd", "common", "hash", "hasJudges", "maxCostPerRow", "selection", "server"),
+        ...partOf(facts),
         isComplete: stop === undefined
       }))
     )

@@ -28,7 +28,7 @@ import type {
 import type { CaseVerdict, EvalMatrix, EvalReport, SideName, Trial } from "../../EvalReport.js"
 import type { EvalRun } from "../../EvalRun.js"
 import { against } from "../baseline.js"
-import { addressOf, casesOf, checked, type Definition, isName, made, nameForms } from "../definition.js"
+import { addressOf, checked, type Definition, isName, made, nameForms } from "../definition.js"
 import { limitNames, matrixNames, named, optionsOf, reportNames, runNames, scoreNames } from "../names.js"
 import * as Ranges from "../ranges.js"
 import { nameOf, namesOf } from "../report/words.js"
@@ -38,6 +38,7 @@ import { caseVerdict, checksOfCase, outcomesOf } from "../verdict.js"
 import { type Cassettes, cassettesOf } from "./cassettes.js"
 import * as Facts from "./facts.js"
 import * as Judges from "./judges.js"
+import * as Selection from "./selection.js"
 import * as Trials from "./trials.js"
 
 const isStored = (baseline: Side | Baseline | undefined): baseline is Baseline =>
@@ -165,6 +166,23 @@ const existing = (method: string, definition: Definition, options: ReportOptions
 /** An amount to keep. The batch refuses any other value. */
 const amountOf = (value: unknown) => Option.getOrUndefined(Option.map(parseCost(value), formatCost))
 
+/** The cases of a new run, if it does not have all of them. */
+const selectionOf = Effect.fnUntraced(function*(method: string, definition: Definition, options: SidesOptions) {
+  const { failing = false, first, select } = options
+  const selection = { of: 0, ...yield* Selection.asked(method, options) }
+  if (failing === false) return (first ?? select) === undefined ? {} : { selection }
+  const earlier = yield* failing === true
+    ? Facts.newest(definition.name, true)
+    : Facts.find(definition.name, failing)
+  const { judges, session } = yield* sessionOf(method, definition, earlier)
+  const keys = new Set<string>()
+  for (const pair of Trials.pairsOf(session)) {
+    const failed = Stream.filter(verdicts(pair, judges, undefined), Selection.isFailing)
+    yield* Stream.runForEach(failed, ({ key }) => Effect.sync(() => keys.add(key)))
+  }
+  return { selection: { ...selection, failing: earlier.run, keys: [...keys] } }
+})
+
 /** The facts of a run that is resumed, or of a new one whose cases are yet to be read. */
 const factsOf = Effect.fnUntraced(
   function*(method: string, definition: Definition, options: SidesOptions, [run, startedAt]: Cassettes["id"]) {
@@ -183,12 +201,15 @@ const factsOf = Effect.fnUntraced(
       const stored = isStored(options.baseline) ? { stored: options.baseline.run } : {}
       const server = Option.match(config, { onNone: () => "", onSome: ({ origin, prefix }) => origin + prefix })
       const amounts = { budgetUsd: amountOf(options.budgetUsd), maxCostPerRow: amountOf(options.maxCostPerRow) }
+      const selection = yield* selectionOf(method, definition, options)
       const unread = { eval: name, run, startedAt, cases: 0, hash: "", ...amounts }
-      const begun: Facts.Facts = { ...unread, ...sides, ...stored, hasJudges, server, common }
+      const begun: Facts.Facts = { ...unread, ...sides, ...stored, ...selection, hasJudges, server, common }
       return begun
     }
-    const facts = yield* resume === true ? Facts.newestIncomplete(name) : Facts.find(name, resume)
-    const { baseline, candidate, repeat } = options
+    const facts = yield* resume === true ? Facts.newest(name, false) : Facts.find(name, resume)
+    const { baseline, candidate, failing, first, repeat, select } = options
+    const { selection } = facts
+    const part = yield* Selection.asked(method, options)
     const { candidates = sidesIn(facts).map(sideFrom) } = options
     const sides = yield* sidesOf(method, definition, candidate === undefined ? { ...options, candidates } : options)
     for (
@@ -196,7 +217,15 @@ const factsOf = Effect.fnUntraced(
         ["candidate", candidate !== undefined, sides.candidate, facts.candidate],
         ["candidates", options.candidates !== undefined, sidesIn(sides), sidesIn(facts)],
         ["baseline", baseline !== undefined && !isStored(baseline), sides.baseline, facts.baseline],
-        ["repeat", repeat !== undefined, sides.repeat, facts.repeat]
+        ["repeat", repeat !== undefined, sides.repeat, facts.repeat],
+        ["select", select !== undefined, part.select, selection?.select],
+        ["first", first !== undefined, part.first, selection?.first],
+        [
+          "failing",
+          failing !== undefined,
+          typeof failing === "string" ? failing : failing === true,
+          typeof failing === "string" ? selection?.failing : selection?.failing !== undefined
+        ]
       ] as const
     ) {
       if (isGiven && canonical([wanted ?? null]) !== canonical([found ?? null])) {
@@ -207,7 +236,7 @@ const factsOf = Effect.fnUntraced(
   }
 )
 
-const noCounts = (): Trials.Counts => ({ cases: 0, hash: "", rows: 0, reused: 0, isUncaptured: false })
+const noCounts = (): Trials.Counts => ({ of: 0, cases: 0, hash: "", rows: 0, reused: 0, isUncaptured: false })
 
 /** Checks the definition, the options and all cases, and compares them with the ledger. Nothing is sent. */
 const planned = Effect.fnUntraced(
@@ -222,10 +251,15 @@ const planned = Effect.fnUntraced(
     const { invalidRows, refused } = yield* Batch.plan(Trials.batchOf(session), Trials.sourceOf(session, counts))
     const wrong = invalidRows[0] ?? refused[0]
     if (wrong !== undefined) return yield* invalid(wrong.at, "the case", `cannot be run: ${wrong.error.message}`)
+    const { selection } = begun
+    if (selection !== undefined && counts.cases === 0) {
+      return yield* Selection.nothing(method, { ...selection, of: counts.of })
+    }
     if (begun.hash !== "" && counts.hash !== begun.hash) {
       return yield* invalid(method, "cases", `have changed since the run ${begun.run} began: begin a new run`)
     }
-    const facts = { ...begun, cases: counts.cases, hash: counts.hash }
+    const { cases, hash, of } = counts
+    const facts = { ...begun, cases, hash, ...selection && begun.hash === "" && { selection: { ...selection, of } } }
     return { counts, judges, session: { ...session, facts } }
   }
 )
@@ -248,10 +282,11 @@ export const plan = Effect.fnUntraced(function*(definition: Definition, options:
   const { facts } = session
   const stored = storedOf(session, options)
   if (stored !== undefined) {
-    yield* Stream.runForEach(casesOf(definition), ({ hash, key }) => Effect.sync(() => stored.verdicts(key, hash)))
+    yield* Stream.runForEach(Trials.casesIn(session), ({ hash, key }) => Effect.sync(() => stored.verdicts(key, hash)))
   }
   const found: EvalPlan = {
     ...Struct.pick(facts, "eval", "candidate", "others", "baseline", "repeat", "cases"),
+    ...Facts.partOf(facts),
     runs: counts.rows - counts.reused,
     reused: counts.reused,
     judges: Object.keys(judges),
@@ -391,8 +426,8 @@ type Compared = Pick<RunOptions, "allowErrors" | "baseline">
 /** A stored baseline that cases are compared with. */
 type Stored = ReturnType<typeof against>
 
-const storedOf = ({ checked: { hashes } }: Trials.Session, { baseline }: Compared): Stored | undefined =>
-  isStored(baseline) ? against(baseline, hashes) : undefined
+const storedOf = ({ checked: { hashes }, facts }: Trials.Session, { baseline }: Compared): Stored | undefined =>
+  isStored(baseline) ? against(baseline, hashes, Facts.partOf(facts).selection === undefined) : undefined
 
 /** The verdicts of the cases of an eval run. */
 const verdicts = (
@@ -424,6 +459,7 @@ const reported = Effect.fnUntraced(function*(session: Trials.Session, judges: Ju
   const stop = yield* Facts.stopOf(facts, Object.keys(judges).length > 0)
   const report: EvalReport = summary.report({
     ...Struct.pick(facts, "eval", "run", "startedAt", "candidate", "baseline", "repeat"),
+    ...Facts.partOf(facts),
     thresholds: definition.thresholds,
     judges: yield* Judges.costOf(session),
     hashes,

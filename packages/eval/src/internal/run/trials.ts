@@ -19,6 +19,7 @@ import type { EvalRun } from "../../EvalRun.js"
 import { casesOf, type Checked, type Definition, type EvalCase } from "../definition.js"
 import { canonical, shortHash } from "../values.js"
 import * as Facts from "./facts.js"
+import { selecting } from "./selection.js"
 
 /** An eval run with its definition. */
 export interface Session {
@@ -166,6 +167,8 @@ const reusable = (session: Session, trials: ReadonlyArray<Trial>) => {
 
 /** The cases and rows that a pass over the cases found. */
 export interface Counts {
+  /** All cases of the definition. */
+  of: number
   cases: number
   hash: string
   rows: number
@@ -173,6 +176,16 @@ export interface Counts {
   /** Whether the input of a case refuses the snapshots that a check needs. */
   isUncaptured: boolean
 }
+
+/** The cases of an eval run, in the order of the source. */
+export const casesIn = ({ definition, facts }: Session, counts?: Counts): Stream.Stream<EvalCase, unknown, unknown> =>
+  Stream.suspend(() => {
+    const isSelected = selecting(facts)
+    return Stream.filter(casesOf(definition), (one) => {
+      if (counts !== undefined) counts.of++
+      return isSelected(one)
+    })
+  })
 
 /** The rows of an eval run that have no result yet in an earlier one. Counts them. */
 export const sourceOf = (session: Session, counts: Counts): BatchSource<EvalRow, unknown, unknown> => {
@@ -200,7 +213,7 @@ export const sourceOf = (session: Session, counts: Counts): BatchSource<EvalRow,
       )
     )
   })
-  return { rows: Stream.mapChunksEffect(Stream.rechunk(casesOf(session.definition), most), rowsOfCases) as never }
+  return { rows: Stream.mapChunksEffect(Stream.rechunk(casesIn(session, counts), most), rowsOfCases) as never }
 }
 
 /** A case with its runs. */
@@ -241,5 +254,5 @@ export const caseRuns = (session: Session): Stream.Stream<Chunk.Chunk<CaseRuns>,
       return { ...one, candidate: runs(candidate), ...(baseline !== undefined && { baseline: runs(baseline) }) }
     }))
   })
-  return Stream.mapEffect(Stream.chunks(Stream.rechunk(casesOf(session.definition), most)), runsOfCases)
+  return Stream.mapEffect(Stream.chunks(Stream.rechunk(casesIn(session), most)), runsOfCases)
 }
