@@ -20,7 +20,7 @@ const some = () => {
 }
 
 /** Compares the cases of a run with a baseline, one after the other. `isWhole`: whether the run has all cases. */
-export const against = (baseline: Baseline, hashes: Hashes, isWhole: boolean) => {
+export const against = (baseline: Baseline, hashes: Hashes, isWhole = true) => {
   const cases = new Map(baseline.cases.map((one) => [one.key, one]))
   const seen = new Set<string>()
   const isSameFlow = baseline.hashes.parameters === hashes.parameters

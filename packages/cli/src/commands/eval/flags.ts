@@ -28,7 +28,7 @@ export const compared = {
 export const selected = {
   select: repeated("select", "Run cases with these keys alone, by * and ?. Repeatable."),
   first: whole("first", "Run at most this many cases."),
-  failing: flag("failing", "Run cases that failed in the newest complete run, or with id.")
+  failing: flag("failing", "Run the cases that failed in the newest complete run.")
 }
 
 export type SelectedFlags = InputOf<typeof selected>
