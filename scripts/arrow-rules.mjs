@@ -9,7 +9,7 @@
  *     report    effect, sdk
  *     mcp       effect, @modelcontextprotocol/server, the client as an optional peer, sdk, promise; Node's modules
  *     batch     effect, @effect/sql and drivers, engines as optional peers, sdk, report; promise in src/promise.ts; Node's modules
- *     eval      effect, @effect/sql, re2js, simple-statistics, yaml, sdk, report, batch; promise in src/promise.ts; Node's modules
+ *     eval      effect, @effect/sql, ajv, ajv-formats, fastest-levenshtein, re2js, simple-statistics, yaml, sdk, report, batch; promise in src/promise.ts; Node's modules
  *     studio    effect, @effect/platform, @effect/platform-node, @effect/sql, libsql, sdk, report; batch, eval and emulator where their runs are shown;
  *               Node's modules
  *     cli       @effect/cli, @effect/platform-node, secretlint, sdk, promise, report, batch, eval, emulator, studio, mcp; Node's modules
@@ -41,7 +41,7 @@ const table = {
     node: "*"
   },
   eval: {
-    npm: [...effect, "@effect/sql", "re2js", "simple-statistics", "yaml"],
+    npm: [...effect, "@effect/sql", "ajv", "ajv-formats", "fastest-levenshtein", "re2js", "simple-statistics", "yaml"],
     packages: ["sdk", "promise", "report", "batch"],
     node: "*"
   },

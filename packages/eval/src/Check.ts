@@ -17,8 +17,9 @@ import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { type EvalRun, type JudgeRun, Outcome } from "./EvalRun.js"
-import { callsProblem, millisOf, namedProblem, notFlag, passProblem, toleranceProblem } from "./internal/options.js"
+import { callsProblem, millisOf, namedProblem, notFlag, passProblem, rangeProblem } from "./internal/options.js"
 import * as Ranges from "./internal/ranges.js"
+import { similarityOf, similarityOutcome } from "./internal/similarity.js"
 import {
   amountForms,
   canonical,
@@ -307,15 +308,15 @@ export const make = <Case, A = unknown, E = never, R = never>(
   })
 
 /** A check of a value against an expected one. */
-const comparing = <Case, T>(
+const comparing = <Case, T, R = never>(
   kind: string,
   expected: Expected<Case, T>,
   options: AtOptions & { readonly [option: string]: unknown },
-  compare: (actual: unknown, expected: T) => Outcome | Effect.Effect<Outcome>,
+  compare: (actual: unknown, expected: T) => Outcome | Effect.Effect<Outcome, never, R>,
   problem?: string
-): Check<Case> => {
+): Check<Case, unknown, R> => {
   const { at: path, ...rest } = options
-  const check = build<Case, unknown>(kind, { expected, ...rest }, (value, { result }) => {
+  const check = build<Case, unknown, R>(kind, { expected, ...rest }, (value, { result }) => {
     const wanted = expectedOf(expected, value)
     const lost = notJson(wanted)
     if (lost !== undefined) return error(`the expected value has ${lost}, which JSON does not have`)
@@ -465,6 +466,60 @@ export const contains: <Case>(
 }
 
 /**
+ * The options of {@link similar}.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface SimilarOptions<E = never, R = never> extends AtOptions {
+  /** The least similarity that passes, from 0 to 1. Default: 0.8. */
+  readonly min?: number | undefined
+  /** Default: false. */
+  readonly ignoreCase?: boolean | undefined
+  /**
+   * Your own similarity of the text and the expected text, from 0 to 1, such as one of embeddings. It runs each time that
+   * a report or the cases are read. Default: 1 minus the edit distance, as a share of the longer text, in code points.
+   */
+  readonly by?: ((actual: string, expected: string) => number | Effect.Effect<number, E, R>) | undefined
+}
+
+/**
+ * Checks that a text is similar to the expected text. The score is the similarity. Texts whose different parts are longer
+ * than 10,000 characters each are an error, unless `by` compares them.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const similar = <Case, E = never, R = never>(
+  expected: Expected<Case, string>,
+  options: SimilarOptions<E, R> = {}
+): Check<Case, unknown, NoInfer<R>> => {
+  const { at, by, ignoreCase = false, min = 0.8 } = options
+  const problem = problemIn(options, { ...atNames, min: true, ignoreCase: true, by: true }) ??
+    notFlag("an ignoreCase", ignoreCase) ??
+    (by === undefined || typeof by === "function" ? undefined : `has a by that must be a function, not ${show(by)}`)
+  const folded = (text: string) => ignoreCase ? text.toLowerCase() : text
+  const check = comparing<Case, string, R>("similar", expected, { at, ignoreCase, min, by }, (actual, wanted) => {
+    if (typeof wanted !== "string") return error(`expected ${show(wanted)}, which is not a text`)
+    if (typeof actual !== "string") return fail(`got ${show(actual)}, which is not a text`)
+    const texts = [folded(actual), folded(wanted)] as const
+    if (by === undefined) return similarityOf(texts, min)
+    const answer = by(...texts)
+    return Effect.isEffect(answer)
+      ? Effect.match(answer, {
+        onFailure: (failure) => error(`the check failed: ${messageOf(failure)}`),
+        onSuccess: (score) => similarityOutcome(score, min)
+      })
+      : similarityOutcome(answer, min)
+  }, problem ?? rangeProblem({ min }, Ranges.share))
+  const refuses = (value: Case) => {
+    const wanted: unknown = expectedOf(expected, value)
+    return typeof wanted === "string" ? undefined : `is similar to ${show(wanted)}, which is not a text`
+  }
+  return { ...check, refuses }
+}
+
+/**
  * Checks that a text matches a regular expression. A text is an expression with the flag `u`. An expression that takes
  * longer than 1 second on a text is stopped, and the verdict is an error.
  *
@@ -536,7 +591,7 @@ export const near: <Case>(
     return difference <= limit + Number.EPSILON * Math.max(Math.abs(actual), Math.abs(wanted))
       ? pass(`${actual} is within ${limit} of ${wanted}`)
       : fail(`got ${actual}, expected ${wanted} within ${limit}`)
-  }, unknown ?? toleranceProblem({ within, relative }))
+  }, unknown ?? rangeProblem({ within, relative }, Ranges.limit))
   const refuses = (value: Case) => {
     const wanted: unknown = expectedOf(expected, value)
     return Number.isFinite(wanted)

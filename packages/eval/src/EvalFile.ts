@@ -70,6 +70,16 @@ const forms = (nested: Schema.Schema<unknown>) => ({
     ),
     at
   }),
+  similar: Schema.Struct({
+    similar: Schema.Union(
+      Schema.String,
+      Schema.Struct({ $case: Schema.String }),
+      Schema.Struct({ $text: Schema.Array(Value) })
+    ),
+    min: Schema.optional(described(Ranges.within(Ranges.share), "The least similarity that passes. Default: 0.8.")),
+    ignoreCase: Schema.optional(Schema.Boolean),
+    at
+  }),
   not: Schema.Struct({
     not: described(nested, "The check that must not pass. It also does not pass where its own path has no value."),
     at: Schema.optional(described(Schema.String, "The path of the value. Without a value there, the check fails."))
@@ -193,6 +203,7 @@ const makers: {
     return Check.at(at, { ...check, kind: "schema", definition: canonical(["schema", schema]) })
   },
   near: ({ near, ...options }) => Check.near(near, options),
+  similar: ({ similar, ...options }) => Check.similar(similar as string, options),
   not: ({ at = "" }, inner) => Check.at(at, Check.not(inner!)),
   step: ({ step }, inner) => Check.step(step, inner!),
   calls: ({ calls, ...options }) => Check.calls(calls, options),

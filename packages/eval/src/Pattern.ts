@@ -7,11 +7,11 @@
 import type { InvalidRequestError } from "@effect-noukai/sdk"
 import type { SessionCassette } from "@effect-noukai/sdk/Cassette"
 import { redactPlaces } from "@effect-noukai/sdk/kit/runs/report"
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { otherWork } from "./internal/otherWork.js"
 import { type Answered, mostSteps, type Sized, sized } from "./internal/pattern/linear.js"
 import { limit, PatternThread } from "./internal/pattern/thread.js"
 import { messageOf } from "./internal/values.js"
@@ -104,9 +104,6 @@ export class Pattern {
     )
   }
 }
-
-/** Lets this process answer requests. */
-const otherWork = Effect.withClock(Effect.sleep("1 millis"), Clock.make())
 
 /** Runs a function again with the answers that it asked for, until it has all of them. */
 const asking = <K extends keyof Answered, A>(

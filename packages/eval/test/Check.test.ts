@@ -296,6 +296,46 @@ describe("Check", () => {
       assert.strictEqual(yield* said(text, { steps: { draft: {} } }), "fail: step draft: the result has no text")
     }))
 
+  it.effect("similar passes from a share of equal characters on, or by your own function", () =>
+    Effect.gen(function*() {
+      const sir = { result: "Dear Sir" }
+      const { actual, expected, reason, score, verdict } = yield* verdictOf(Check.similar("Dear Sirs"), sir)
+      assert.deepStrictEqual([verdict, reason, score], ["pass", "the similarity is 0.8889, required is 0.8", 8 / 9])
+      assert.deepStrictEqual([actual, expected], ["Dear Sir", "Dear Sirs"])
+      const at = (min: number | undefined, result: string) => said(Check.similar("abcdefghij", { min }), { result })
+      assert.strictEqual(yield* at(undefined, "abcdefgh"), "pass: the similarity is 0.8, required is 0.8")
+      assert.strictEqual(yield* at(undefined, "abcdefg"), "fail: the similarity is 0.7, required is 0.8")
+      assert.strictEqual(yield* at(0.7, "abcdefg"), "pass: the similarity is 0.7, required is 0.7")
+      assert.strictEqual(yield* at(1, "abcdefghij"), "pass: the similarity is 1, required is 1")
+      assert.strictEqual(yield* at(0, "x"), "pass: the similarity is 0, required is 0")
+      const options = { at: "text", ignoreCase: true, min: 1 }
+      assert.strictEqual(
+        yield* said(Check.similar(Check.field("w"), options), { result: { text: "A" } }, { w: "a" }),
+        "pass: text: the similarity is 1, required is 1"
+      )
+      assert.strictEqual(yield* said(Check.similar("a"), { result: 7 }), "fail: got 7, which is not a text")
+      assert.strictEqual(
+        yield* said(Check.similar(Check.field("w")), sir, { w: 7 }),
+        "error: expected 7, which is not a text"
+      )
+      assert.strictEqual(
+        Check.similar(Check.field("w")).refuses?.({ w: 7 }),
+        "is similar to 7, which is not a text"
+      )
+      const by = (answer: unknown) =>
+        said(Check.similar("a", { by: () => answer as number, min: 0.5 }), { result: "b" })
+      assert.strictEqual(yield* by(0.5), "pass: the similarity is 0.5, required is 0.5")
+      assert.strictEqual(yield* by(1.0000000000000002), "pass: the similarity is 1, required is 0.5")
+      assert.strictEqual(yield* by(Effect.succeed(0.4)), "fail: the similarity is 0.4, required is 0.5")
+      assert.strictEqual(yield* by(Effect.fail("no network")), "error: the check failed: no network")
+      for (const wrong of [1.1, -0.1, NaN, "1", undefined, Promise.resolve(1)]) {
+        assert.match(yield* by(wrong), /^error: by returned .*: it must return a number from 0 to 1$/)
+      }
+      const not = yield* verdictOf(Check.not(Check.similar("Dear Sirs")), sir)
+      assert.strictEqual(not.verdict, "fail")
+      assert.approximately(not.score!, 1 / 9, 1e-9)
+    }))
+
   it.effect("not passes where its check fails, and fails where it passes, of every kind", () =>
     Effect.gen(function*() {
       const input = () => ({})
@@ -305,6 +345,7 @@ describe("Check", () => {
         [Check.equals(1, { at: "n" }), { result: { n: 1 } }, { result: {} }],
         [Check.contains("a"), { result: "cat" }, { result: 7 }],
         [Check.matches("^a"), { result: "a" }, { result: "b" }],
+        [Check.similar("abcde"), { result: "abcd" }, { result: "abc" }],
         [Check.schema(Schema.Number), { result: 1 }, { result: "1" }],
         [Check.near(1, { within: 1 }), { result: 2 }, { result: 3 }],
         [Check.step("s", Check.equals(1)), { steps: { s: 1 } }, { steps: { s: 2 } }],
@@ -378,6 +419,12 @@ describe("Check", () => {
       Check.contains("a", { ignoreCase: true }),
       Check.near(1, { within: 1 }),
       Check.near(1, { within: 2 }),
+      Check.similar("a"),
+      Check.similar("b"),
+      Check.similar("a", { min: 0.5 }),
+      Check.similar("a", { ignoreCase: true }),
+      Check.similar("a", { by: () => 1 }),
+      Check.not(Check.equals(1)),
       Check.matches(/a/),
       Check.matches(/a/i),
       Check.step("a", Check.equals(1)),
@@ -415,6 +462,9 @@ describe("a number that a check cannot use", () => {
       ...[NaN, Infinity, -1, -1n, "-2 seconds", "soon"].map((limit) =>
         [Check.maxDuration(limit as number), "must be a finite duration such as"] as const
       ),
+      ...[NaN, Infinity, -0.1, 1.1, "0.5"].map((min) =>
+        [Check.similar("a", { min: min as number }), "has a min that must be a number from 0 to 1"] as const
+      ),
       ...[NaN, Infinity, -0.1, 1.1, "0.5"].map((minScore) =>
         [
           Check.judge("a/b/c", { input: () => ({ message: "x" }), minScore: minScore as number }),
@@ -444,6 +494,8 @@ describe("an argument that a check cannot use", () => {
         Check.contains("a", { ignoreCase: "yes" as never }),
         "has an ignoreCase that must be true or false, not \"yes\""
       ],
+      [Check.similar("a", { by: 1 as never }), "has a by that must be a function, not 1"],
+      [Check.similar("a", { least: 1 } as never), "has least, which is not an option"],
       [
         Check.equals(1, { at: 5 as never }),
         "has at 5: it must be a path such as \"answers.0.text\", or a list of keys"

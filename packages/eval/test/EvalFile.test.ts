@@ -42,6 +42,7 @@ const json = {
     search: { calls: "search", max: 2, arguments: { query: { $case: "text" } } },
     shape: { schema: { type: "object", properties: { score: { type: "integer", maximum: 5 } }, required: ["score"] } },
     form: { matches: "^[A-Z]", at: "text" },
+    alike: { similar: { $case: "text" }, min: 0.9, ignoreCase: true, at: "text" },
     cheap: { maxCostUsd: "0.002" },
     fast: { maxDuration: "2 seconds" }
   },
@@ -168,6 +169,7 @@ describe("EvalFile", () => {
           search: "pass: 1 calls of search, expected 0 to 2",
           shape: "pass: fits the schema",
           form: "pass: text: matches /^[A-Z]/u",
+          alike: "fail: text: the similarity is 0.3333, required is 0.9",
           cheap: "fail: costs 0.0021 USD, allowed are 0.002",
           fast: "fail: took 2001 ms, allowed are 2000"
         }

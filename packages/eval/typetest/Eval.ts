@@ -3,7 +3,7 @@ import type { BatchEngine, BatchStore } from "@effect-noukai/batch"
 import * as BatchSource from "@effect-noukai/batch/BatchSource"
 import { Check, Eval, type EvalError, type EvalReport } from "@effect-noukai/eval"
 import { Flow, type FlowService, type JobService, type RunService, type SessionService } from "@effect-noukai/sdk"
-import { Context, type Effect, Schema, type Stream } from "effect"
+import { Context, Effect, Schema, type Stream } from "effect"
 import { expectTypeOf } from "vitest"
 
 class Words extends Context.Tag("test/Words")<Words, { readonly count: number }>() {}
@@ -55,6 +55,7 @@ const inferred = Eval.make("inferred", {
   near: Check.near((c) => c.expected, { at: "score", within: 1 }),
   own: Check.make((c, run) => run.result!.score > c.expected),
   not: Check.not(Check.equals((c) => c.expected, { at: "score" })),
+  similar: Check.similar((c) => c.text, { by: (actual, expected) => actual === expected ? 1 : 0 }),
   notOwn: Check.not(Check.make((c, run) => run.result!.score > c.expected)),
   polite: Check.judge("acme/judges/politeness", {
     input: (c, run) => ({ message: `${c.text}: ${run.result?.score}` })
@@ -62,6 +63,11 @@ const inferred = Eval.make("inferred", {
   cheap: Check.maxCostUsd("0.002")
 })
 expectTypeOf(inferred).toEqualTypeOf<Eval.Eval<typeof Case.Type, { readonly score: number }>>()
+
+const embedded = Check.similar("a", {
+  by: (a, b) => Words.pipe(Effect.map(({ count }) => a.length / b.length / count))
+})
+expectTypeOf(embedded).toEqualTypeOf<Check.Check<unknown, unknown, Words>>()
 
 // an operation needs the services of its checks
 type Services = BatchEngine | BatchStore | FlowService | JobService | RunService | SessionService

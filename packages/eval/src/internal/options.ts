@@ -12,9 +12,12 @@ export const namedProblem = (what: string, name: unknown): string | undefined =>
 export const notFlag = (what: string, value: unknown): string | undefined =>
   typeof value === "boolean" ? undefined : `has ${what} that must be true or false, not ${show(value)}`
 
-export const toleranceProblem = (tolerances: { readonly [name: string]: unknown }): string | undefined =>
-  Object.entries(tolerances).flatMap(([name, value]) => {
-    const problem = Ranges.outOf(Ranges.limit, value)
+export const rangeProblem = (
+  options: { readonly [name: string]: unknown },
+  range: Ranges.Range
+): string | undefined =>
+  Object.entries(options).flatMap(([name, value]) => {
+    const problem = Ranges.outOf(range, value)
     return problem === undefined ? [] : [`has a ${name} that ${problem}`]
   })[0]
 
