@@ -64,7 +64,7 @@ const groups = {
   },
   eval: {
     "Run an eval": ["", "Eval", "EvalOptions", "EvalFile", "promise"],
-    "Checks": ["Check", "EvalRun", "Pattern"],
+    "Checks": ["Check", "EvalRun", "Marks", "Pattern"],
     "Verdicts and reports": ["EvalReport", "ReportFormat", "Baseline"],
     "Errors": ["EvalError"]
   },

@@ -76,6 +76,7 @@ export interface Eval<in out Case, out A = unknown, out E = never, out R = never
   readonly name: string
   readonly flow: Flow.Flow<never, A> | string
   readonly sides?: { readonly [name: string]: Side } | undefined
+  readonly marks?: string | undefined
 }
 
 interface Common<S, Case, CaseI, P, A, E, R> {
@@ -100,6 +101,11 @@ interface Common<S, Case, CaseI, P, A, E, R> {
   readonly weights?: { readonly [check: string]: number } | undefined
   /** Sides by names, which flags of the command take in place of a version. Default: none. */
   readonly sides?: { readonly [name: string]: Side } | undefined
+  /**
+   * The path of the file with the marks of people, which count as a check `human` where there are any. Default: none; of
+   * a definition in a file, `spelling.marks.jsonl` beside `spelling.eval.yaml`.
+   */
+  readonly marks?: string | undefined
   /** Default: no case may regress. */
   readonly thresholds?: Thresholds | undefined
 }

@@ -319,6 +319,7 @@ export const parse = (text: string, path: string): Effect.Effect<Eval<unknown>, 
       input: (value) => exact(inputOf(input)(value)) as never,
       operation,
       sides,
+      marks: `${path.replace(/(\.eval)?\.(json|ya?ml)$/i, "")}.marks.jsonl`,
       checksOf: checksOf === undefined
         ? checksOf
         : (value) => Option.getOrUndefined(valueAt(value, checksOf)) as string | undefined,

@@ -19,7 +19,7 @@ import { type Side, Thresholds } from "../EvalOptions.js"
 import type { Hashes } from "../EvalReport.js"
 import * as Ranges from "./ranges.js"
 import { canonical, exact, filled, line, messageOf, schemaText, shortHash, show } from "./values.js"
-import { type Checks, checksOfCase, type MeanRule } from "./verdict.js"
+import { type Checks, checksOfCase, human, type MeanRule } from "./verdict.js"
 
 // named by the public types
 export const TypeId: unique symbol = Symbol.for("@effect-noukai/eval/Eval")
@@ -36,6 +36,7 @@ interface Options {
   readonly weights?: { readonly [check: string]: number } | undefined
   readonly minMean?: number | undefined
   readonly sides?: { readonly [name: string]: Side } | undefined
+  readonly marks?: string | undefined
   readonly checksOf?: ((value: unknown) => ReadonlyArray<string> | string | undefined) | undefined
 }
 
@@ -103,6 +104,7 @@ const names: Names<Definition> = {
   weights: true,
   minMean: true,
   sides: true,
+  marks: true,
   checksOf: true,
   problem: true
 }
@@ -132,13 +134,16 @@ export const problemOf = (definition: Definition): readonly [field: string, reas
     if (!isName(check)) return [`the name of the check ${show(check)}`, nameForms]
     if (one.problem !== undefined) return [`checks.${check}`, one.problem]
   }
+  if (definition.marks !== undefined && (typeof definition.marks !== "string" || definition.marks === "")) {
+    return ["marks", `must be the path of a file, not ${show(definition.marks)}`]
+  }
   if (!isFields(sides)) return ["sides", "must be an object"]
   const side = Object.keys(sides).find((side) => !isName(side) || /^(none|draft|production|\d+)$/.test(side))
   if (side !== undefined) return [`sides.${side}`, `has a name that is a version, or not a name: it ${nameForms}`]
   if (!isFields(thresholds)) return ["thresholds", "must be an object"]
   const decoded = decodeThresholds(thresholds)
   if (Either.isLeft(decoded)) return ["thresholds", line(`are wrong: ${Flow.formatMismatch(decoded.left)}`)]
-  const unknown = Object.keys(thresholds.checks ?? {}).find((check) => !Object.hasOwn(checks, check))
+  const unknown = Object.keys(thresholds.checks ?? {}).find((check) => check !== human && !Object.hasOwn(checks, check))
   return unknown === undefined
     ? meanProblem(definition)
     : [`thresholds.checks.${unknown}`, "is not the name of a check"]
@@ -156,7 +161,7 @@ const meanProblem = (
   if (weights === undefined) return undefined
   if (!isFields(weights)) return ["weights", "must be an object of numbers by the names of checks"]
   for (const [name, weight] of Object.entries(weights)) {
-    if (!Object.hasOwn(checks, name)) return [`weights.${name}`, "is not the name of a check"]
+    if (name !== human && !Object.hasOwn(checks, name)) return [`weights.${name}`, "is not the name of a check"]
     const problem = Ranges.outOf(Ranges.limit, weight)
     if (problem !== undefined) return [`weights.${name}`, problem]
   }

@@ -1,6 +1,6 @@
 /** Text files: definitions and baselines. */
 import * as Effect from "effect/Effect"
-import { readFile, rename, rm, writeFile } from "node:fs/promises"
+import { open, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { EvalFileError } from "../EvalError.js"
 import { messageOf } from "./values.js"
 
@@ -36,3 +36,16 @@ export const writeText = (path: string, text: string): Effect.Effect<void, EvalF
     })
   }))
 }
+
+/** Adds a line to a file, on a line of its own also after a part of one. */
+export const addText = (path: string, line: string): Effect.Effect<void, EvalFileError> =>
+  attempt(path, async () => {
+    const file = await open(path, "a+")
+    try {
+      const { size } = await file.stat()
+      const last = await file.read({ buffer: Buffer.alloc(1), position: Math.max(0, size - 1) })
+      await file.appendFile(`${size > 0 && last.buffer[0] !== 10 ? "\n" : ""}${line}\n`)
+    } finally {
+      await file.close()
+    }
+  })

@@ -6,7 +6,7 @@ import type { CheckThresholds, Thresholds } from "../EvalOptions.js"
 import type { BrokenThreshold, CaseVerdict, Cost, EvalReport, Rate, Summary, Trial, Verdict } from "../EvalReport.js"
 import type { Outcome } from "../EvalRun.js"
 import { holm, mcnemar, medianInterval, medianOf, wilson } from "./statistics.js"
-import { type MeanRule, together } from "./verdict.js"
+import { human, type MeanRule, together } from "./verdict.js"
 
 /** The part of a report that does not come from the verdicts of cases. */
 export interface Facts extends
@@ -251,9 +251,11 @@ const limitsOf = ({ checks, maxRegressed }: Thresholds) => (name: string): Check
 /** The number of cases with a verdict on both sides. */
 const comparedCases = ({ fail, fixed, pass, regressed }: Summary["verdicts"]): number => pass + fail + fixed + regressed
 
-/** The checks that judged cases of the candidate and that none of these passes. */
+/** The checks that judged cases of the candidate and that none of these passes. People may have marked bad outputs alone. */
 const neverPassed = (checks: Measured["checks"]): ReadonlyArray<string> =>
-  Object.entries(checks).flatMap(([name, { candidate: { of, passed } }]) => of > 0 && passed === 0 ? [name] : [])
+  Object.entries(checks).flatMap(([name, { candidate: { of, passed } }]) =>
+    name !== human && of > 0 && passed === 0 ? [name] : []
+  )
 
 const sentenceOf = (
   { checks, overall }: Measured,

@@ -10,6 +10,9 @@ import { line, messageOf } from "./values.js"
 /** The checks of an eval by their names. */
 export type Checks<R = unknown> = { readonly [name: string]: Check<unknown, unknown, R> }
 
+/** The name of the check that people make by their marks. */
+export const human = "human"
+
 /** The kinds of errors that say that a run failed, or that its result does not fit its flow. */
 const failures = new Set(["FlowExecutionError", "UnexpectedResult"])
 
@@ -28,7 +31,8 @@ export const withoutResult = ({ error, state }: EvalRun): Outcome | undefined =>
 export const checksOfCase = <C>(
   checks: { readonly [name: string]: C },
   { checks: names }: { readonly checks?: ReadonlySet<string> }
-): { readonly [name: string]: C } => names === undefined ? checks : Record.filter(checks, (_, name) => names.has(name))
+): { readonly [name: string]: C } =>
+  names === undefined ? checks : Record.filter(checks, (_, name) => name === human || names.has(name))
 
 /**
  * The outcomes of all checks on a run, without those that do not judge it. A check that throws is an error. `judged` are
@@ -41,7 +45,8 @@ export function outcomesOf<R>(
   judged: { readonly [check: string]: JudgeRun | undefined } = {}
 ): Effect.Effect<Trial["outcomes"], never, R> {
   const same = withoutResult(run)
-  if (same !== undefined) return Effect.succeed(Record.map(checks, () => same))
+  // people mark outputs
+  if (same !== undefined) return Effect.succeed(Record.map(Record.remove(checks, human), () => same))
   const outcomes = Effect.all(
     Record.map(checks, (check, name) =>
       Effect.suspend(() => check.verdict(value, run, judged[name])).pipe(

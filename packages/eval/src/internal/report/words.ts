@@ -239,7 +239,7 @@ export const plain = (value: unknown, digits: unknown = digitsWithin(value)): un
 }
 
 /** Returns the result of a trial as JSON, or why there is none. A number alone is a text of its digits. */
-export const outputOf = (trial: Trial | undefined): unknown => {
+export const outputOf = (trial: Pick<Trial, "state" | "result" | "error"> | undefined): unknown => {
   if (trial?.state !== "done") return trial === undefined ? "" : trial.error?.message ?? trial.state
   const digits = digitsAt(digitsWithin(trial), "result")
   return typeof digits === "string" ? digits : plain(trial.result, digits)

@@ -15,6 +15,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
 import { Baseline } from "../../Baseline.js"
+import { type Check, TypeId as CheckTypeId } from "../../Check.js"
 import { InvalidEvalError } from "../../EvalError.js"
 import type {
   EvalPlan,
@@ -27,6 +28,7 @@ import type {
 } from "../../EvalOptions.js"
 import type { CaseVerdict, EvalMatrix, EvalReport, SideName, Trial } from "../../EvalReport.js"
 import type { EvalRun } from "../../EvalRun.js"
+import * as Marks from "../../Marks.js"
 import { against } from "../baseline.js"
 import { addressOf, checked, type Definition, isName, made, nameForms } from "../definition.js"
 import { limitNames, matrixNames, named, optionsOf, reportNames, runNames, scoreNames } from "../names.js"
@@ -34,7 +36,7 @@ import * as Ranges from "../ranges.js"
 import { nameOf, namesOf } from "../report/words.js"
 import { count, summing } from "../summary.js"
 import { canonical, line, namedVersion, show } from "../values.js"
-import { caseVerdict, checksOfCase, outcomesOf } from "../verdict.js"
+import { caseVerdict, checksOfCase, human, outcomesOf } from "../verdict.js"
 import { type Cassettes, cassettesOf } from "./cassettes.js"
 import * as Facts from "./facts.js"
 import * as Judges from "./judges.js"
@@ -126,8 +128,38 @@ const sidesOf = Effect.fnUntraced(
   }
 )
 
+/** A definition with the check of the marks of people, if there are any. */
+const withMarks = Effect.fnUntraced(function*(method: string, definition: Definition) {
+  const all = definition.marks === undefined ? [] : yield* Marks.read(definition.marks)
+  const marks = new Map(all.map((mark) => [`${mark.output} ${mark.key}`, mark]))
+  if (marks.size === 0) return definition
+  if (Object.hasOwn(definition.checks, human)) {
+    return yield* invalid(
+      method,
+      `checks.${human}`,
+      `is the name of the marks in ${definition.marks}: rename the check`
+    )
+  }
+  const check: Check = {
+    [CheckTypeId]: CheckTypeId,
+    kind: human,
+    definition: human,
+    needs: { steps: [], calls: false },
+    verdict: (_, run) => {
+      const { reason = "", verdict = "none" } = marks.get(`${Marks.hashOf(run)} ${run.key}`) ?? {}
+      const said = reason === "" ? `a person marked it as ${verdict}` : line(reason)
+      return Effect.succeed(
+        verdict === "none" ? undefined : { verdict: verdict === "good" ? "pass" : "fail", reason: said }
+      )
+    }
+  }
+  const marked: Definition = { ...definition, checks: { ...definition.checks, [human]: check } }
+  return marked
+})
+
 /** An eval run as it is defined now. `earlier` are the eval runs whose results it may use. */
-const sessionOf = Effect.fnUntraced(function*(method: string, definition: Definition, facts: Facts.Facts) {
+const sessionOf = Effect.fnUntraced(function*(method: string, given: Definition, facts: Facts.Facts) {
+  const definition = yield* withMarks(method, given)
   const session: Trials.Session = {
     definition,
     checked: yield* checked(method, definition),
