@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as BatchSource from "@effect-noukai/batch/BatchSource"
+import type { BatchStore } from "@effect-noukai/batch/BatchStore"
 import { hint } from "@effect-noukai/sdk/kit/names"
 import { rowOptions } from "@effect-noukai/sdk/kit/runOptions"
 import * as Effect from "effect/Effect"
@@ -16,15 +17,17 @@ import * as Schema from "effect/Schema"
 import { dirname, resolve } from "node:path"
 import * as Check from "./Check.js"
 import type { Eval } from "./Eval.js"
-import type { EvalFileError, InvalidEvalError } from "./EvalError.js"
-import { Thresholds } from "./EvalOptions.js"
+import type { EvalError, EvalFileError, InvalidEvalError } from "./EvalError.js"
+import { type Draft, type DraftOptions, Thresholds } from "./EvalOptions.js"
 import { SideName } from "./EvalReport.js"
 import type { EvalRun } from "./EvalRun.js"
 import * as Definition from "./internal/definition.js"
 import { readText } from "./internal/file.js"
+import * as Init from "./internal/init.js"
 import { fitting, fromTexts, JsonSchema, mismatchOf } from "./internal/jsonSchema.js"
 import { type Parsed, parseYaml, type Place } from "./internal/parse.js"
 import * as Ranges from "./internal/ranges.js"
+import * as RunEval from "./internal/run/runEval.js"
 import { canonical, exact, filled, keysOf, pathProblem, show, templateProblem, valueAt } from "./internal/values.js"
 
 const described = <A, I, R>(schema: Schema.Schema<A, I, R>, description: string): Schema.Schema<A, I, R> =>
@@ -343,3 +346,31 @@ export const parse = (text: string, path: string): Effect.Effect<Eval<unknown>, 
  */
 export const load = (path: string): Effect.Effect<Eval<unknown>, EvalFileError | InvalidEvalError> =>
   Effect.flatMap(readText(path), (text) => parse(text, path))
+
+/**
+ * Drafts a definition for cases: guesses their key, their message, the expected result and the types of their columns,
+ * and plans an eval run by it. Nothing is sent or written.
+ *
+ * Fails with `InvalidEvalError` if a case cannot be used, with its place, or if a named column is missing.
+ *
+ * @example
+ * ```ts
+ * import { EvalFile } from "@effect-noukai/eval"
+ *
+ * const draft = EvalFile.draft({ path: "spelling.eval.yaml", flow: "acme/spelling/grade-3", cases: "cases.csv" })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const draft = (options: DraftOptions): Effect.Effect<Draft, EvalError, BatchStore> =>
+  Effect.gen(function*() {
+    const { casesPath, guesses, rows, text } = yield* Init.drafted(options)
+    const definition = yield* parse(text, options.path)
+    const given = rows === undefined ? definition : { ...definition, cases: BatchSource.fromIterable(rows) }
+    const plan = yield* RunEval.plan(given as never) as Effect.Effect<Draft["plan"], EvalError, BatchStore>
+    const cases = rows === undefined
+      ? {}
+      : { cases: { path: resolve(dirname(options.path), casesPath), text: Init.linesOf(rows) } }
+    return { text, ...cases, guesses, plan }
+  })

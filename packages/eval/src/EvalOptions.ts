@@ -235,6 +235,43 @@ export interface EvalPlan
 }
 
 /**
+ * The options of drafting a definition.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface DraftOptions {
+  /** The path of the definition, which names the eval: `spelling.eval.yaml`. */
+  readonly path: string
+  readonly flow: string
+  /** The path of a file of JSON lines or CSV, or the cases themselves. */
+  readonly cases: string | ReadonlyArray<{ readonly [column: string]: unknown }>
+  /** The column of the key. Default: guessed. */
+  readonly key?: string | undefined
+  /** The column of the message, or of the whole input if its values are objects. Default: guessed. */
+  readonly message?: string | undefined
+  /** The column of the expected result. Default: guessed. */
+  readonly expected?: string | undefined
+  readonly operation?: "jobs" | "execute" | undefined
+}
+
+/**
+ * A drafted definition, which was checked: it can be planned and run as it is.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Draft {
+  /** YAML, with comments that say what was guessed. */
+  readonly text: string
+  /** The file of cases that the definition needs. Absent if it reads the given one. */
+  readonly cases?: { readonly path: string; readonly text: string }
+  /** The guesses, one line each. */
+  readonly guesses: ReadonlyArray<string>
+  readonly plan: EvalPlan
+}
+
+/**
  * An eval run of a ledger.
  *
  * @since 0.1.0

@@ -39,6 +39,7 @@ export const commands: Group = {
     eval: {
       does: "Compare two versions of a flow on your cases.",
       commands: {
+        init: () => import("./eval/init.js"),
         plan: () => import("./eval/plan.js"),
         run: () => import("./eval/run.js"),
         score: () => import("./eval/score.js"),

@@ -63,7 +63,9 @@ const failure = (error: Failure, input: Source): CommandError => {
   switch (error._tag) {
     case "InvalidEvalError": {
       const { at, field, reason } = error
-      const place = !operations.has(at)
+      const place = at === "EvalFile.draft"
+        ? flagOf(field)
+        : !operations.has(at)
         ? `${at}: ${field}`
         : options.has(field.split(".", 1)[0]!)
         ? flagOf(field.replace(/^candidates.*/, "candidate"))
