@@ -41,6 +41,16 @@ it("of a run is nothing of batches, of the emulator, of MCP, or of other command
   )
 })
 
+it("of a JSON Schema are loaded with the first schema alone", () => {
+  const ofSchemas = (input: string) => /node_modules\/(ajv|ajv-formats)\//.test(input)
+  assert.isTrue(Object.values(outputs).some(({ inputs }) => Object.keys(inputs).some(ofSchemas)))
+  const entries = Object.values(outputs).flatMap(({ entryPoint }) =>
+    entryPoint?.startsWith("src/") === true ? [entryPoint] : []
+  )
+  assert.include(entries, "src/commands/eval/run.ts")
+  assert.deepStrictEqual(entries.filter((entry) => loadedWith(entry).some(ofSchemas)), [])
+})
+
 it("of MCP are those of `mcp` alone", () => {
   const commands = Object.values(outputs).flatMap(({ entryPoint }) =>
     entryPoint?.startsWith("src/commands/") === true ? [entryPoint] : []

@@ -128,6 +128,19 @@ describe("noukai eval plan", () => {
       assert.include(refused.stderr, "--allow-errors must be a whole number of at least 0, not -1")
     }).pipe(Effect.provide(server({ flows }))))
 
+  it.scopedLive("reads JSON Schemas of both drafts, and refuses the line of a mistake", () =>
+    Effect.gen(function*() {
+      const schemas = `  new: { schema: { $ref: "#/$defs/a", $defs: { a: { format: email } } } }
+  old: { schema: { $schema: "http://json-schema.org/draft-07/schema#", items: [{ type: number }] } }
+`
+      const planned = yield* noukai(call("plan"), yield* evaluation(definition(schemas)))
+      assert.deepStrictEqual([planned.code, planned.stderr], [0, ""])
+      const wrong = yield* noukai(call("plan"), yield* evaluation(definition(schemas.replace("items", "itmes"))))
+      const said =
+        "noukai: word.eval.yaml:9: checks.old.schema.itmes is not a keyword of JSON Schema: did you mean items?"
+      assert.deepStrictEqual([wrong.code, wrong.stderr.trim()], [2, said])
+    }).pipe(Effect.provide(server({ flows }))))
+
   it.scopedLive("names checks whose data nobody captures", () =>
     Effect.gen(function*() {
       const { code, stderr } = yield* noukai(call("plan"), yield* evaluation(definition("  calls: { calls: find }\n")))

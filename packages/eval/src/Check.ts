@@ -17,6 +17,7 @@ import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { type EvalRun, type JudgeRun, Outcome } from "./EvalRun.js"
+import { mistakeText, validatorOf } from "./internal/jsonSchema.js"
 import { callsProblem, millisOf, namedProblem, notFlag, passProblem, rangeProblem } from "./internal/options.js"
 import * as Ranges from "./internal/ranges.js"
 import { similarityOf, similarityOutcome } from "./internal/similarity.js"
@@ -101,6 +102,8 @@ export interface Check<in Case = unknown, in A = unknown, out R = never> {
   readonly problem?: string
   /** Its options. The fields of the case that they name must be there: refused before anything is sent. */
   readonly expects?: unknown
+  /** Loads what it needs, and says why the check cannot be used, if it cannot. Refused before anything is sent. */
+  readonly loads?: Effect.Effect<string | undefined>
   /** Why the check cannot judge a case, if it cannot. Refused before anything is sent. */
   readonly refuses?: (value: Case) => string | undefined
   /**
@@ -563,6 +566,34 @@ export const schema = <A, I>(schema: Schema.Schema<A, I>, options: AtOptions = {
 }
 
 /**
+ * Checks that a value fits a JSON Schema of the draft 2020-12, or of the draft 7 if its `$schema` says so. An unknown
+ * keyword or format, and a `$ref` to another file, are refused before anything is sent.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const jsonSchema = (
+  json: boolean | { readonly [keyword: string]: unknown },
+  options: AtOptions = {}
+): Check => {
+  const { mismatch, mistake } = validatorOf(json)
+  const check = make((_, { result }) =>
+    Effect.map(mismatch(result), (reason) => ({
+      ...(reason === undefined ? pass("fits the schema") : fail(reason)),
+      actual: result
+    }))
+  )
+  const problem = problemIn(options, atNames)
+  return at(options.at ?? "", {
+    ...check,
+    kind: "schema",
+    definition: canonical(["schema", json]),
+    loads: Effect.map(mistake, (found) => found && mistakeText(found)),
+    ...(problem !== undefined && { problem })
+  })
+}
+
+/**
  * Checks that a number is near the expected one: `within` an amount, or a share of the expected number.
  *
  * @since 0.1.0
@@ -787,5 +818,6 @@ export const judge = <Case, A = unknown, R = never>(
         ? judging.problem
         : `has a minScore that ${scoreProblem}`)
   })
-  return { ...check, judge: { flow, version, input }, ...(judging.refuses && { refuses: judging.refuses }) }
+  const { loads, refuses } = judging
+  return { ...check, judge: { flow, version, input }, ...(refuses && { refuses }), ...(loads && { loads }) }
 }

@@ -24,7 +24,7 @@ import type { EvalRun } from "./EvalRun.js"
 import * as Definition from "./internal/definition.js"
 import { readText } from "./internal/file.js"
 import * as Init from "./internal/init.js"
-import { fitting, fromTexts, JsonSchema, mismatchOf } from "./internal/jsonSchema.js"
+import { fitting, fromTexts, JsonSchema, validatorOf } from "./internal/jsonSchema.js"
 import { type Parsed, parseYaml, type Place } from "./internal/parse.js"
 import * as Ranges from "./internal/ranges.js"
 import * as RunEval from "./internal/run/runEval.js"
@@ -195,16 +195,7 @@ const makers: {
   equals: ({ at, equals }) => Check.equals(equals as Check.Literal, { at }),
   contains: ({ contains, ...options }) => Check.contains(contains as Check.Literal, options),
   matches: ({ at, matches }) => Check.matches(matches, { at }),
-  schema: ({ at = "", schema }) => {
-    const mismatch = mismatchOf(schema)
-    const check = Check.make((_, { result }) =>
-      Effect.map(mismatch(result), (reason) => ({
-        ...(reason === undefined ? Check.pass("fits the schema") : Check.fail(reason)),
-        actual: result
-      }))
-    )
-    return Check.at(at, { ...check, kind: "schema", definition: canonical(["schema", schema]) })
-  },
+  schema: ({ at, schema }) => Check.jsonSchema(schema as boolean, { at }),
   near: ({ near, ...options }) => Check.near(near, options),
   similar: ({ similar, ...options }) => Check.similar(similar as string, options),
   not: ({ at = "" }, inner) => Check.at(at, Check.not(inner!)),
@@ -256,6 +247,13 @@ const inputProblem = (input: object, hasRun: boolean): string | undefined => {
   })[0]
 }
 
+/** Fails with the line of the mistake in a JSON Schema. */
+const schemaFits = (file: Parsed, place: Place, json: unknown): Effect.Effect<void, InvalidEvalError> =>
+  Effect.flatMap(
+    validatorOf(json).mistake,
+    (found) => found === undefined ? Effect.void : file.invalid([...place, ...found.place], found.reason)
+  )
+
 /** Reads a check of a file. */
 const checkOf = (file: Parsed, place: Place, spec: unknown): Effect.Effect<Check.Check, InvalidEvalError> =>
   Effect.gen(function*() {
@@ -271,6 +269,7 @@ const checkOf = (file: Parsed, place: Place, spec: unknown): Effect.Effect<Check
     ) ??
       []
     const inner = nested === undefined ? undefined : yield* checkOf(file, [...place, nested], inside)
+    if (Predicate.hasProperty(value, "schema")) yield* schemaFits(file, [...place, "schema"], value.schema)
     if (Predicate.hasProperty(value, "judge") && Predicate.hasProperty(value, "input")) {
       const problem = inputProblem(Object(value.input), true)
       if (problem !== undefined) return yield* file.invalid([...place, "input"], problem)
@@ -308,6 +307,7 @@ export const parse = (text: string, path: string): Effect.Effect<Eval<unknown>, 
     const { checksOf, flow, input, key, minMean, name, operation, sides, thresholds, weights } = decoded
     const wrong = inputProblem(input, false)
     if (wrong !== undefined) return yield* file.invalid(["input"], wrong)
+    if (decoded.case !== undefined) yield* schemaFits(file, ["case"], decoded.case)
     const checks: { [name: string]: Check.Check } = {}
     for (const [name, spec] of Object.entries(decoded.checks)) {
       checks[name] = yield* checkOf(file, ["checks", name], spec)

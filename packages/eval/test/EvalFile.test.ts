@@ -243,8 +243,17 @@ describe("EvalFile", () => {
         /^a\.eval\.json:38: checks\.score\.check\.near is wrong: /
       )
       assert.match(
-        yield* check({ schema: { type: "object", oneOf: [] } }),
-        /^a\.eval\.json:38: checks\.score\.schema\.oneOf is wrong: is unexpected, expected: "title" /
+        yield* check({ schema: { type: "object", onOf: [] } }),
+        /^a\.eval\.json:38: checks\.score\.schema\.onOf is not a keyword of JSON Schema: did you mean oneOf\?$/
+      )
+      assert.match(
+        yield* wrong({ case: { properties: { id: { type: "text" } } } }),
+        /^a\.eval\.json:9: case\.properties\.id\.type must be one of array, boolean, .*, not "text"$/
+      )
+      assert.match(yield* check({ schema: 3 }), /^a\.eval\.json:36: checks\.score\.schema must be a JSON Schema: /)
+      assert.match(
+        yield* check({ step: "s", check: { schema: { items: { $ref: "https://example.com/a.json" } } } }),
+        /^a\.eval\.json:40: checks\.score\.check\.schema\.items\.\$ref "https:\/\/example\.com\/a\.json" is not in the schema/
       )
       assert.match(
         yield* wrong({ thresholds: { minPassRate: 90 } }),

@@ -185,6 +185,10 @@ export const checked = (method: string, definition: Definition): Effect.Effect<C
     if (problem !== undefined) {
       return yield* new InvalidEvalError({ at: method, field: problem[0], reason: problem[1] })
     }
+    for (const [check, { loads }] of Object.entries(definition.checks)) {
+      const reason = loads && (yield* loads)
+      if (reason !== undefined) return yield* new InvalidEvalError({ at: method, field: `checks.${check}`, reason })
+    }
     const mean = meanRule(definition)
     // the weight 1 is the default
     const rule = mean && canonical([mean.minMean, Record.filter(mean.weights, (weight) => weight !== 1)])

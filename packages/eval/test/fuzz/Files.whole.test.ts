@@ -1,11 +1,14 @@
 /** Definitions and baselines that somebody mistyped, cut off or made up. */
 import { EvalFile, InvalidEvalError } from "@effect-noukai/eval"
+import { nestsTooDeep } from "@effect-noukai/sdk/kit/plainJson"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FC from "effect/FastCheck"
+import * as Option from "effect/Option"
 import { assert, describe, it } from "vitest"
-import { brokenJson, fuzz, fuzzTimeout } from "../../../sdk/test/support/fuzz.js"
+import { brokenJson, fuzz, fuzzAsync, fuzzTimeout } from "../../../sdk/test/support/fuzz.js"
 import { Baseline } from "../../src/Baseline.js"
+import { mistakeText, validatorOf } from "../../src/internal/jsonSchema.js"
 import { parseJson } from "../../src/internal/parse.js"
 
 const definition = {
@@ -22,6 +25,15 @@ const definition = {
     cheap: { maxCostUsd: "0.002" }
   },
   thresholds: { maxRegressed: "significant", checks: { equals: { minPassRate: 0.5 } } }
+}
+
+const schema = {
+  $defs: { a: { type: "object", properties: { b: { $ref: "#/$defs/a" } }, required: ["b"] } },
+  anyOf: [{ $ref: "#/$defs/a" }, { type: ["string", "null"], pattern: "^a", format: "email" }],
+  patternProperties: { "^x": { enum: [1, "a"] } },
+  if: { minimum: 1 },
+  then: { multipleOf: 2 },
+  unevaluatedProperties: false
 }
 
 const baseline = {
@@ -41,12 +53,30 @@ const isRefusal = (error: unknown): void => {
 }
 
 describe("any file", () => {
-  it("is a definition, or refused in one line", () => {
-    fuzz(brokenJson(FC.constant<unknown>(definition)), 60, (text) => {
-      const read = Effect.runSync(Effect.either(EvalFile.parse(text, "/tests/a.json")))
-      if (Either.isLeft(read)) isRefusal(read.left)
-    })
-  }, fuzzTimeout)
+  it(
+    "is a definition, or refused in one line",
+    () =>
+      fuzzAsync(brokenJson(FC.constant<unknown>(definition)), 60, async (text) => {
+        const read = await Effect.runPromise(Effect.either(EvalFile.parse(text, "/tests/a.json")))
+        if (Either.isLeft(read)) isRefusal(read.left)
+      }),
+    fuzzTimeout
+  )
+
+  it(
+    "is a JSON Schema, or refused in one line",
+    () =>
+      fuzzAsync(FC.tuple(brokenJson(FC.constant<unknown>(schema)), FC.jsonValue()), 20, async ([text, value]) => {
+        const json = Option.getOrElse(Option.liftThrowable((): unknown => JSON.parse(text))(), () => ({}))
+        if (nestsTooDeep(json)) return
+        const { mismatch, mistake } = validatorOf(json)
+        const found = await Effect.runPromise(mistake)
+        if (found !== undefined) assert.match(mistakeText(found), /^\S[^\n]*$/)
+        const read = await Effect.runPromise(Effect.either(mismatch(value)))
+        if (Either.isRight(read)) assert.match(read.right ?? "fits", /^\S[^\n]*$/)
+      }),
+    fuzzTimeout
+  )
 
   it("is a baseline, or refused in one line", () => {
     fuzz(brokenJson(FC.constant<unknown>(baseline)), 60, (text) => {
@@ -57,7 +87,7 @@ describe("any file", () => {
     })
   }, fuzzTimeout)
 
-  it("that nests too deep is refused", () => {
+  it("that nests too deep is refused", async () => {
     for (
       const [count, open, close] of [[100_000, "[", "]"], [3_000, "{\"a\":", "}"], [
         1_000,
@@ -67,7 +97,7 @@ describe("any file", () => {
     ) {
       const nested = `${open.repeat(count)}1${close.repeat(count)}`
       const text = JSON.stringify({ ...definition, checks: { a: "here" } }).replace("\"here\"", nested)
-      isRefusal(Effect.runSync(Effect.flip(EvalFile.parse(text, "/tests/a.json"))))
+      isRefusal(await Effect.runPromise(Effect.flip(EvalFile.parse(text, "/tests/a.json"))))
       isRefusal(
         Effect.runSync(
           Effect.flip(Effect.flatMap(parseJson("/tests/a.json", nested), ({ decode }) => decode(Baseline)))
@@ -81,7 +111,7 @@ describe("any file", () => {
         Array.from({ length: 3_000 }, (_, n) => `${" ".repeat(n)}a:\n`).join("")
       ]
     ) {
-      isRefusal(Effect.runSync(Effect.flip(EvalFile.parse(yaml, "/tests/a.json"))))
+      isRefusal(await Effect.runPromise(Effect.flip(EvalFile.parse(yaml, "/tests/a.json"))))
     }
   })
 })
