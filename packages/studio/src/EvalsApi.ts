@@ -3,14 +3,13 @@
  *
  * @since 0.1.0
  */
-import { type CaseVerdict, type EvalReport, type Summary, Verdict } from "@effect-noukai/eval/EvalReport"
+import { type CaseVerdict, type EvalReport, SideName, type Summary, Verdict } from "@effect-noukai/eval/EvalReport"
+import { Mark } from "@effect-noukai/eval/Marks"
 import type { Change, Part } from "@effect-noukai/sdk/ValueDiff"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as Schema from "effect/Schema"
 import { Index, json, NotFound, Unavailable } from "./RunsApi.js"
-
-const Side = Schema.Struct({ flow: Schema.String, version: Schema.String, stored: Schema.optional(Schema.String) })
 
 /**
  * An eval run, as a row of the list.
@@ -24,8 +23,11 @@ export const EvalSummary = Schema.Struct({
   eval: Schema.String,
   run: Schema.String,
   startedAt: Schema.Number,
-  candidate: Side,
-  baseline: Schema.optional(Side),
+  /** The candidate of the address. */
+  candidate: SideName,
+  /** All candidates, if there are several. */
+  candidates: Schema.optional(Schema.Array(SideName)),
+  baseline: Schema.optional(SideName),
   cases: Schema.Number,
   /** The number of all cases, if the run has only a selection. */
   of: Schema.optional(Schema.Number),
@@ -156,10 +158,34 @@ export const EvalCaseFilter = Schema.Struct({
 /** @since 0.1.0 */
 export interface EvalCaseFilter extends Schema.Schema.Type<typeof EvalCaseFilter> {}
 
-const EvalAddress = { ledger: Schema.String, eval: Schema.String, run: Schema.String }
+const EvalAddress = {
+  ledger: Schema.String,
+  eval: Schema.String,
+  run: Schema.String,
+  /** The place of a candidate among several, from 0. Default: 0. */
+  candidate: Schema.optional(Index)
+}
 
 /**
- * The endpoints of evals. All are reads.
+ * The mark of a person on an output.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const NewMark = Schema.Struct({
+  ...EvalAddress,
+  candidate: Schema.optional(Schema.Number),
+  key: Schema.String,
+  side: Schema.Literal("candidate", "baseline"),
+  trial: Schema.Number,
+  ...Mark.pick("verdict", "reason").fields
+})
+
+/** @since 0.1.0 */
+export interface NewMark extends Schema.Schema.Type<typeof NewMark> {}
+
+/**
+ * The endpoints of evals. All but `mark` are reads.
  *
  * @since 0.1.0
  * @category api
@@ -177,5 +203,7 @@ export const evalsGroup = HttpApiGroup.make("evals")
       .setUrlParams(Schema.Struct({ ...EvalAddress, key: Schema.String }))
       .addSuccess(json<EvalCaseDetail>())
   )
+  /** Adds a row to the file of marks beside the definition. */
+  .add(HttpApiEndpoint.post("mark", "/eval/mark").setPayload(NewMark).addSuccess(Mark))
   .addError(NotFound)
   .addError(Unavailable)

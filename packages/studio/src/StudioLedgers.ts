@@ -3,12 +3,13 @@
  *
  * @since 0.1.0
  */
+import type { Mark } from "@effect-noukai/eval/Marks"
 import type { Expected } from "@effect-noukai/report/Reconcile"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { BatchDetail, BatchList, BatchRowDetail, BatchRowFilter, BatchRowPage } from "./BatchesApi.js"
-import type { EvalCaseDetail, EvalCaseFilter, EvalCasePage, EvalDetail, EvalList } from "./EvalsApi.js"
+import type { EvalCaseDetail, EvalCaseFilter, EvalCasePage, EvalDetail, EvalList, NewMark } from "./EvalsApi.js"
 import type { NotFound, Unavailable } from "./RunsApi.js"
 
 /**
@@ -23,7 +24,7 @@ export interface BatchAddress {
 }
 
 /**
- * An eval run by the name of its ledger, the name of its eval and its id.
+ * An eval run by the name of its ledger, the name of its eval and its id, and the place of its candidate, from 0.
  *
  * @since 0.1.0
  * @category models
@@ -32,6 +33,7 @@ export interface EvalAddress {
   readonly ledger: string
   readonly eval: string
   readonly run: string
+  readonly candidate?: number | undefined
 }
 
 /**
@@ -59,7 +61,7 @@ export interface ExpectedRuns {
  */
 export declare namespace StudioLedgers {
   /**
-   * The reads of ledgers. None of them changes a ledger or sends anything.
+   * The reads of ledgers, and the marks of people. None of them changes a ledger or sends anything.
    *
    * @since 0.1.0
    * @category models
@@ -82,6 +84,8 @@ export declare namespace StudioLedgers {
       filter: EvalCaseFilter
     ) => Effect.Effect<EvalCasePage, NotFound | Unavailable>
     readonly case: (address: EvalAddress, key: string) => Effect.Effect<EvalCaseDetail, NotFound | Unavailable>
+    /** Adds a mark to the file beside the definition. */
+    readonly mark: (mark: NewMark) => Effect.Effect<Mark, NotFound | Unavailable>
   }
 }
 

@@ -1,5 +1,5 @@
 /** Eval runs of real ledgers, read by a studio. */
-import { BatchStore } from "@effect-noukai/batch"
+import { BatchEngine, BatchStore } from "@effect-noukai/batch"
 import { BatchStoreError } from "@effect-noukai/batch/BatchError"
 import { Check, Eval, EvalFile } from "@effect-noukai/eval"
 import type { CaseVerdict } from "@effect-noukai/eval/EvalReport"
@@ -18,7 +18,7 @@ import { size } from "../../sdk/test/support/size.js"
 import * as EvalReads from "../src/internal/evalReads.js"
 import * as Stores from "../src/internal/ledgerStores.js"
 import { until } from "./support/client.js"
-import { start } from "./support/ledgerStudio.js"
+import { query, start } from "./support/ledgerStudio.js"
 import * as Real from "./support/realLedgers.js"
 
 const order = ["regressed", "error", "fail", "fixed", "not comparable", "pass"] as const
@@ -102,6 +102,73 @@ describe("the eval runs of a folder", () => {
       ]])
       const { report: shown } = yield* studio.eval(addressOf(report))
       assert.deepStrictEqual(Object.keys(shown!.checks), ["never"])
+    }).pipe(Effect.provide(Real.emulator)))
+
+  it.scopedLive("are marked by readers, whose marks are a check from then on", () =>
+    Effect.gen(function*() {
+      const { path, report, studio } = yield* made(5)
+      const key = "case-1"
+      const mark = (fields: object) =>
+        Effect.map(
+          studio.page.change("POST", "/api/eval/mark", {
+            ...addressOf(report),
+            key,
+            side: "candidate",
+            trial: 1,
+            verdict: "bad",
+            ...fields
+          }),
+          ({ status }) => status
+        )
+      const human = Effect.map(studio.case({ ...addressOf(report), key }), ({ case: { candidate } }) =>
+        candidate[0]!.outcomes["human"])
+      assert.isUndefined(yield* human)
+      assert.strictEqual(yield* mark({ reason: "rude" }), 200)
+      assert.deepStrictEqual(yield* human, { verdict: "fail", reason: "rude" })
+      const rows = Fs.readFileSync(join(path, "evals/spelling.marks.jsonl"), "utf8").split("\n")
+      assert.strictEqual(rows.length, 2)
+      assert.deepInclude(JSON.parse(rows[0]!), { key, verdict: "bad", reason: "rude" })
+      const { report: shown } = yield* studio.eval(addressOf(report))
+      assert.deepInclude(shown!.checks["human"]!.candidate, { passed: 0, of: 1 })
+      assert.strictEqual((yield* studio.cases({ ...addressOf(report), check: "human" })).total, 1)
+      assert.strictEqual(yield* mark({ verdict: "none" }), 200)
+      assert.isUndefined(yield* human)
+      assert.deepStrictEqual(
+        [
+          yield* mark({ trial: 2 }),
+          yield* mark({ key: "none" }),
+          yield* mark({ verdict: "fine" }),
+          yield* mark({ run: "1" })
+        ],
+        [404, 404, 400, 404]
+      )
+      const from = yield* studio.page.get(`/api/eval/mark?${query({ ...addressOf(report), key })}`)
+      assert.strictEqual(from.status, 404)
+    }).pipe(Effect.provide(Real.emulator)))
+
+  it.scopedLive("with several candidates are read candidate by candidate", () =>
+    Effect.gen(function*() {
+      const { path } = yield* made(5)
+      const definition = yield* EvalFile.load(join(path, "evals/spelling.eval.yaml"))
+      const matrix = yield* Eval.runMatrix(definition, {
+        candidates: [1, { name: "new", version: 2 }],
+        grace: 100
+      }).pipe(
+        Effect.provide(Layer.merge(
+          BatchStore.layerFile(join(path, "evals/spelling.ledger")),
+          BatchEngine.layerLocal
+        ))
+      )
+      const studio = yield* start({ folder: path })
+      const address = addressOf(matrix)
+      const [first, second] = yield* Effect.all([studio.eval(address), studio.eval({ ...address, candidate: 1 })])
+      assert.deepStrictEqual([first.report, second.report], matrix.reports as never)
+      assert.deepStrictEqual(second.summary.candidates?.map(({ name, version }) => name ?? version), ["1", "new"])
+      assert.strictEqual(second.summary.candidate.name, "new")
+      const key = "case-1"
+      const outputs = yield* Effect.forEach([0, 1], (candidate) => studio.case({ ...address, candidate, key }))
+      assert.notDeepEqual(outputs[0]!.case.candidate[0]!.executionId, outputs[1]!.case.candidate[0]!.executionId)
+      assert.strictEqual((yield* studio.refused("eval", { ...address, candidate: 2 }))[0], 404)
     }).pipe(Effect.provide(Real.emulator)))
 
   it.scopedLive("that are not there are not found", () =>

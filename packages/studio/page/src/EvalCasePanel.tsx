@@ -1,37 +1,46 @@
 /** A case of an eval run: its input, the outcomes of its checks and both outputs. */
 import type { CaseVerdict, EvalReport, Trial } from "@effect-noukai/eval/EvalReport"
 import { digitsAt, digitsOf, digitsWithin, stringifyJson } from "@effect-noukai/sdk/kit/plainJson"
-import { type ReactNode, useMemo } from "react"
-import type { EvalCaseDetail } from "./api.js"
+import { type ReactNode, useMemo, useState } from "react"
+import type { EvalCaseDetail, NewMark, ReadError } from "./api.js"
 import { Changes, MarkedText } from "./Diff.js"
 import { sides } from "./evalWords.js"
 import { costText, exactCost, millis, oneLine, shortId } from "./format.js"
 import { JsonTree } from "./JsonTree.js"
-import { Failure, Link, Status, Text, Wait } from "./parts.js"
+import { Button, Failure, Link, Status, Text, Wait } from "./parts.js"
 import { useRead } from "./reads.js"
 import { type EvalRoute, runRoute } from "./route.js"
+import { sent } from "./store.js"
 
 /** The most changes that the server sends. */
 const mostChanges = 100
 
-/** A case with both outputs. */
-export const CasePanel = ({ caseKey, report, route }: {
+/** The address of a run, with its candidate. */
+export const addressOf = ({ eval: name, ledger, run, side }: EvalRoute) => ({
+  ledger,
+  eval: name,
+  run,
+  candidate: side === 0 ? undefined : side
+})
+
+/** A case with both outputs. `onMark` is called when the reader has marked one of them. */
+export const CasePanel = ({ caseKey, onMark, report, route }: {
   readonly caseKey: string
+  readonly onMark: () => void
   readonly report: EvalReport
   readonly route: EvalRoute
 }): ReactNode => {
-  const { data, error, isOld, reload } = useRead("evals.case", {
-    ledger: route.ledger,
-    eval: route.eval,
-    run: route.run,
-    key: caseKey
-  })
+  const { data, error, isOld, reload } = useRead("evals.case", { ...addressOf(route), key: caseKey })
+  const marked = (): void => {
+    reload()
+    onMark()
+  }
   if (data === undefined || isOld) {
     return error === undefined
       ? <Wait kind="lines" what="the case" />
       : <Failure title={error.status === 404 ? "There is no such case" : "The case could not be read"} error={error} onRetry={reload} />
   }
-  return <CaseBody detail={data} report={report} />
+  return <CaseBody detail={data} onMark={marked} report={report} route={route} />
 }
 
 /** The outcome of a check in a trial of one side. */
@@ -103,10 +112,43 @@ const TrialFacts = ({ flow, trial }: { readonly flow: string; readonly trial: Tr
   </p>
 )
 
+/** The mark of a person on an output, and the buttons that set it and take it back. */
+const Marking = ({ onMark, place, trial }: {
+  readonly onMark: () => void
+  readonly place: Omit<NewMark, "reason" | "trial" | "verdict">
+  readonly trial: Trial
+}): ReactNode => {
+  const of = trial.outcomes["human"]
+  const current = of === undefined ? undefined : of.verdict === "pass" ? "good" : "bad"
+  const given = of === undefined || of.reason === `a person marked it as ${current}` ? "" : of.reason
+  const [reason, setReason] = useState(given)
+  const [error, setError] = useState<ReadError>()
+  const mark = async (verdict: "good" | "bad"): Promise<void> => {
+    const isTaken = verdict === current && reason === given
+    const failure = await sent("evals.mark", {
+      ...place,
+      trial: trial.trial,
+      verdict: isTaken ? "none" : verdict,
+      ...reason !== "" && { reason }
+    })
+    setError(failure)
+    if (failure === undefined) onMark()
+  }
+  return (
+    <div className="marking">
+      <Button pressed={current === "good"} onClick={() => void mark("good")}>Good</Button>
+      <Button pressed={current === "bad"} onClick={() => void mark("bad")}>Bad</Button>
+      <input aria-label="Reason" maxLength={500} placeholder="Reason" value={reason} onChange={({ target }) => setReason(target.value)} />
+      {error !== undefined && <p className="error-message" role="alert"><Text value={error.message} /></p>}
+    </div>
+  )
+}
+
 /** The output of a trial, or why there is none. */
-const Output = ({ flow, label, name, parts, side, trial }: {
+const Output = ({ flow, label, marking, name, parts, side, trial }: {
   readonly flow: string
   readonly label: string
+  readonly marking: Omit<Parameters<typeof Marking>[0], "trial">
   readonly name: string
   readonly parts: EvalCaseDetail["differences"][number]["parts"]
   readonly side: "before" | "after"
@@ -132,19 +174,26 @@ const Output = ({ flow, label, name, parts, side, trial }: {
         : text === undefined
         ? <p className="muted payload-none">None</p>
         : <JsonTree text={text} label={label} />}
+      {trial.state === "done" && <Marking {...marking} trial={trial} />}
     </section>
   )
 }
 
-const CaseBody = ({ detail, report }: { readonly detail: EvalCaseDetail; readonly report: EvalReport }): ReactNode => {
+const CaseBody = ({ detail, onMark, report, route }: {
+  readonly detail: EvalCaseDetail
+  readonly onMark: () => void
+  readonly report: EvalReport
+  readonly route: EvalRoute
+}): ReactNode => {
   const { case: of, differences } = detail
   const names = sides(report)
   const isMany = of.candidate.length > 1
+  const marking = (side: NewMark["side"]) => ({ onMark, place: { ...addressOf(route), key: of.key, side } })
   return (
     <div className="case-body">
       <p className="muted case-at">Read from <Text value={of.at} /></p>
       <section className="payload" aria-label="Input">
-        <h4>Input</h4>
+        <h3>Input</h3>
         <JsonTree text={stringifyJson(of.input, digitsWithin(of.input))} label="Input of the case" />
       </section>
       <Outcomes names={names} of={of} />
@@ -163,6 +212,7 @@ const CaseBody = ({ detail, report }: { readonly detail: EvalCaseDetail; readonl
                 <Output
                   flow={report.baseline?.flow ?? report.candidate.flow}
                   label={oneLine(`Output${title} of ${names.baseline}`)}
+                  marking={marking("baseline")}
                   name={names.baseline}
                   parts={parts}
                   side="before"
@@ -172,6 +222,7 @@ const CaseBody = ({ detail, report }: { readonly detail: EvalCaseDetail; readonl
               <Output
                 flow={report.candidate.flow}
                 label={oneLine(`Output${title} of ${names.candidate}`)}
+                marking={marking("candidate")}
                 name={names.candidate}
                 parts={parts}
                 side="after"

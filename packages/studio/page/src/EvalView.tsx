@@ -3,8 +3,8 @@ import type { EvalReport } from "@effect-noukai/eval/EvalReport"
 import { type ReactNode, useRef } from "react"
 import { verdicts } from "../../src/internal/verdicts.js"
 import type { EvalCase, EvalDetail, EvalSummary } from "./api.js"
-import { CasePanel } from "./EvalCasePanel.js"
-import { chance, costOf, ending, hasScores, isAdjusted, pValue, rate, score, sides, statusOf, summaries, timeDifference } from "./evalWords.js"
+import { addressOf, CasePanel } from "./EvalCasePanel.js"
+import { chance, costOf, ending, hasScores, isAdjusted, nameOf, pValue, rate, score, sides, statusOf, summaries, timeDifference } from "./evalWords.js"
 import { cost, count, instant, millis, moment, oneLine, plural, signed } from "./format.js"
 import { useKeys } from "./keys.js"
 import { Away, Breakdown, type BreakdownPart, Choice, ListFailure, Pager, RateBand, Stale, Table, TextField, useRows } from "./ledgerParts.js"
@@ -154,9 +154,10 @@ const columns = ["Verdict", "Case", "Checks", "Reason", "Cost change", "Time cha
 const Difference = ({ amount, text }: { readonly amount: number | undefined; readonly text: (amount: number) => string }): ReactNode =>
   amount === undefined || Number.isNaN(amount) ? <Unknown /> : signed(text, amount)
 
-const Row = ({ isOpen, of, report, route }: {
+const Row = ({ isOpen, of, onMark, report, route }: {
   readonly isOpen: boolean
   readonly of: EvalCase
+  readonly onMark: () => void
   readonly report: EvalReport
   readonly route: EvalRoute
 }): ReactNode => {
@@ -197,7 +198,7 @@ const Row = ({ isOpen, of, report, route }: {
       {isOpen && (
         <div role="row" className="lopen">
           <div role="cell" aria-colspan={columns.length}>
-            <section aria-label={oneLine(`Case ${key}`)}><CasePanel key={key} caseKey={key} report={report} route={route} /></section>
+            <section aria-label={oneLine(`Case ${key}`)}><CasePanel key={key} caseKey={key} onMark={onMark} report={report} route={route} /></section>
           </div>
         </div>
       )}
@@ -206,13 +207,15 @@ const Row = ({ isOpen, of, report, route }: {
 }
 
 /** A page of the cases, regressions first. */
-const Cases = ({ report, route }: { readonly report: EvalReport; readonly route: EvalRoute }): ReactNode => {
+const Cases = ({ onMark, report, route }: {
+  readonly onMark: () => void
+  readonly report: EvalReport
+  readonly route: EvalRoute
+}): ReactNode => {
   const { filter, offset } = route
   const list = useRef<HTMLDivElement>(null)
   const { data, error, isOld, reload } = useRead("evals.cases", {
-    ledger: route.ledger,
-    eval: route.eval,
-    run: route.run,
+    ...addressOf(route),
     ...filter,
     offset: offset === 0 ? undefined : offset,
     limit: pageSize
@@ -238,7 +241,7 @@ const Cases = ({ report, route }: { readonly report: EvalReport; readonly route:
       </form>
       {isAway && (
         <Away what="Case" name={route.case!} onClose={() => navigate({ ...route, case: undefined })}>
-          <CasePanel key={route.case} caseKey={route.case!} report={report} route={route} />
+          <CasePanel key={route.case} caseKey={route.case!} onMark={onMark} report={report} route={route} />
         </Away>
       )}
       {data !== undefined && <Stale error={error} onRetry={reload} />}
@@ -258,7 +261,7 @@ const Cases = ({ report, route }: { readonly report: EvalReport; readonly route:
         )
         : (
           <Table columns={columns} isOld={isOld} kind="cases" label="Cases, regressions first" list={list}>
-            {cases.map((one) => <Row key={one.key} of={one} report={report} route={route} isOpen={one.key === route.case} />)}
+            {cases.map((one) => <Row key={one.key} of={one} onMark={onMark} report={report} route={route} isOpen={one.key === route.case} />)}
           </Table>
         )}
       {cases.length > 0 && (
@@ -277,7 +280,7 @@ const Cases = ({ report, route }: { readonly report: EvalReport; readonly route:
 }
 
 const EvalView = ({ route }: { readonly route: EvalRoute }): ReactNode => {
-  const { data, error, reload } = useRead("evals.eval", { ledger: route.ledger, eval: route.eval, run: route.run })
+  const { data, error, reload } = useRead("evals.eval", addressOf(route))
   useStream(presence.name, presence.params, {})
   useRefresh(reload, data === undefined || data.summary.isComplete ? undefined : 5_000)
   useKeys({
@@ -325,6 +328,14 @@ const EvalView = ({ route }: { readonly route: EvalRoute }): ReactNode => {
           <span>in <Text value={summary.ledger} />,</span>
           <span>batch <Link to={batchRoute(summary)}><Text value={summary.batch} /></Link>, <Link to={reconcileRoute(summary)}>reconcile</Link></span>
         </p>
+        {summary.candidates !== undefined && (
+          <nav className="run-id" aria-label="Candidates">
+            Candidates
+            {summary.candidates.map((candidate, nth) => (
+              <Link key={nth} className="tag" selected={nth === route.side} to={evalRoute({ ...route, side: nth })}><Text value={nameOf(candidate)} /></Link>
+            ))}
+          </nav>
+        )}
         {report !== undefined && <p className="sentence"><Text value={ending(report)} /></p>}
         {report !== undefined && <Reasons report={report} />}
         {report === undefined && <Facts report={report} summary={summary} />}
@@ -348,7 +359,7 @@ const EvalView = ({ route }: { readonly route: EvalRoute }): ReactNode => {
               </div>
               <Checks report={report} route={route} />
             </div>
-            <Cases report={report} route={route} />
+            <Cases onMark={reload} report={report} route={route} />
           </>
         )}
     </Main>

@@ -1,6 +1,6 @@
 /** The search in the errors and payloads of all runs. */
 import { type ReactNode, useRef, useState } from "react"
-import { type FindState, type FoundRun, ReadError, send } from "./api.js"
+import type { FindState, FoundRun, ReadError } from "./api.js"
 import { bytes, count, instant, moment, oneLine, plural } from "./format.js"
 import { Excerpt } from "./Hits.js"
 import { useKeys } from "./keys.js"
@@ -8,7 +8,7 @@ import { TextField, useRows } from "./ledgerParts.js"
 import { Button, Failure, Icon, Link, Main, Status, Text, Wait } from "./parts.js"
 import { presence, useRead, useRefresh, useStream } from "./reads.js"
 import { type FindRoute, runRoute } from "./route.js"
-import { lastList, navigate, readErrorOf } from "./store.js"
+import { lastList, navigate, sent } from "./store.js"
 
 /** The time between two reads while runs are added, in milliseconds. */
 const often = 2_000
@@ -19,17 +19,10 @@ const Begin = ({ onBegin, state }: { readonly onBegin: () => void; readonly stat
   const [error, setError] = useState<ReadError>()
   const begin = async (): Promise<void> => {
     setSending(true)
-    setError(undefined)
-    try {
-      const response = await send("find.begin")
-      if (response.ok) return onBegin()
-      const { advice, message } = await response.json().catch(() => ({})) as { readonly advice?: string; readonly message?: string }
-      setError(new ReadError(response.status, message ?? `The studio answered ${response.status}.`, advice))
-    } catch (cause) {
-      setError(readErrorOf(cause))
-    } finally {
-      setSending(false)
-    }
+    const failure = await sent("find.begin")
+    setError(failure)
+    setSending(false)
+    if (failure === undefined) onBegin()
   }
   if (error !== undefined) return <Failure title="The search could not be switched on" error={error} onRetry={() => void begin()} />
   return (

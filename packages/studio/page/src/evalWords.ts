@@ -1,13 +1,11 @@
 /** Numbers of an eval, in the words of its reports. */
-import type { Cost, EvalReport, Rate, Summary } from "@effect-noukai/eval/EvalReport"
+import type { Cost, EvalReport, Rate, SideName as Side, Summary } from "@effect-noukai/eval/EvalReport"
 
 const counted = (amount: number, noun: string): string => `${amount} ${noun}${amount === 1 ? "" : "s"}`
 
-interface Side {
-  readonly flow: string
-  readonly version: string
-  readonly stored?: string | undefined
-}
+/** The name of a side: its own, or its version. */
+export const nameOf = ({ blockOverrides, name, version }: Side): string =>
+  name ?? `${version}${blockOverrides === undefined ? "" : " with changed blocks"}`
 
 /** The names of both sides: versions, with their flows if these differ. */
 export const sides = (
@@ -17,8 +15,8 @@ export const sides = (
   }
 ): { readonly candidate: string; readonly baseline: string } => {
   const isOne = baseline === undefined || baseline.flow === candidate.flow
-  const name = ({ flow, stored, version }: Side): string =>
-    `${isOne ? "" : `${flow} `}${version}${stored === undefined ? "" : " (stored)"}`
+  const name = (side: Side): string =>
+    `${isOne ? "" : `${side.flow} `}${nameOf(side)}${side.stored === undefined ? "" : " (stored)"}`
   return { candidate: name(candidate), baseline: baseline === undefined ? "" : name(baseline) }
 }
 

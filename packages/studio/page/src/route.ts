@@ -103,6 +103,8 @@ export interface EvalRoute {
   readonly offset: number
   /** The key of the case that is shown. */
   readonly case: string | undefined
+  /** The place of the candidate among several, from 0. */
+  readonly side: number
 }
 
 export interface CaseFilter {
@@ -322,7 +324,8 @@ export const parseRoute = ({ pathname, search }: { readonly pathname: string; re
         ...evalRoute({ ledger: rest.slice(0, -2).join("/"), eval: rest.at(-2)!, run: rest.at(-1)! }),
         filter: fieldsOf(query, caseFilterNames),
         offset: numberOf(query.get("offset")) ?? 0,
-        case: query.get("case") ?? undefined
+        case: query.get("case") ?? undefined,
+        side: numberOf(query.get("side")) ?? 0
       }
     case "compare":
       return {
@@ -445,7 +448,7 @@ export const hrefOf = (route: Route): string => {
         return pathOf("batches", ...route.ledger.split("/"), route.batch)
       case "eval":
         add(ordered(route.filter, caseFilterNames))
-        add({ offset: route.offset === 0 ? undefined : route.offset, case: route.case })
+        add({ side: route.side || undefined, offset: route.offset || undefined, case: route.case })
         return pathOf("evals", ...route.ledger.split("/"), route.eval, route.run)
       case "compare":
         add({
@@ -530,14 +533,15 @@ export const batchRoute = ({ batch, ledger }: Pick<BatchRoute, "batch" | "ledger
 
 export const evalsRoute: EvalsRoute = { view: "evals" }
 
-export const evalRoute = (of: Pick<EvalRoute, "eval" | "ledger" | "run">): EvalRoute => ({
+export const evalRoute = (of: Pick<EvalRoute, "eval" | "ledger" | "run"> & { readonly side?: number }): EvalRoute => ({
   view: "eval",
   ledger: of.ledger,
   eval: of.eval,
   run: of.run,
   filter: {},
   offset: 0,
-  case: undefined
+  case: undefined,
+  side: of.side ?? 0
 })
 
 export const compareRoute = ({ after, before }: {

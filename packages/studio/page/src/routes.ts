@@ -21,6 +21,7 @@ export const routes = {
   "evals.eval": { method: "GET", path: "/api/eval" },
   "evals.cases": { method: "GET", path: "/api/eval/cases" },
   "evals.case": { method: "GET", path: "/api/eval/case" },
+  "evals.mark": { method: "POST", path: "/api/eval/mark" },
   "emulator.emulator": { method: "GET", path: "/api/emulator" },
   "emulator.watchEmulator": { method: "GET", path: "/api/emulator/watch" },
   "emulator.requests": { method: "GET", path: "/api/emulator/requests" },

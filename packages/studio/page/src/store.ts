@@ -9,12 +9,14 @@ import {
   ReadError,
   type Run,
   type RunDetail,
+  send,
   type Snippets,
   type Source,
   type StepDetail,
   stream,
   type StreamHandlers,
-  type TextRead
+  type TextRead,
+  type Write
 } from "./api.js"
 import {
   againRoute,
@@ -136,6 +138,23 @@ export const useApp = <Part>(selector: (state: State) => Part): Part =>
 
 export const readErrorOf = (error: unknown): ReadError =>
   error instanceof ReadError ? error : new ReadError(0, String(error), undefined)
+
+/** Sends a request that changes something, and returns why it failed, if it did. */
+export const sent = async <Name extends Write>(
+  ...args: Parameters<typeof send<Name>>
+): Promise<ReadError | undefined> => {
+  try {
+    const response = await send<Name>(...args)
+    if (response.ok) return undefined
+    const { advice, message } = await response.json().catch(() => ({})) as {
+      readonly advice?: string
+      readonly message?: string
+    }
+    return new ReadError(response.status, message ?? `The studio answered ${response.status}.`, advice)
+  } catch (cause) {
+    return readErrorOf(cause)
+  }
+}
 
 /** Ends the reads of the view that is shown. */
 let view = new AbortController()

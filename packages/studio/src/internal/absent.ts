@@ -20,7 +20,8 @@ export const evals = HttpApiBuilder.group(StudioApi, "evals", (handlers) =>
     .handle("evals", noLedgers)
     .handle("eval", noLedgers)
     .handle("cases", noLedgers)
-    .handle("case", noLedgers))
+    .handle("case", noLedgers)
+    .handle("mark", noLedgers))
 
 const noSearch = absent("This studio has no file for a search over all runs.")
 

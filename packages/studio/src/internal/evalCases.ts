@@ -2,7 +2,7 @@
 import type { BatchStore } from "@effect-noukai/batch/BatchStore"
 import * as Eval from "@effect-noukai/eval/Eval"
 import type { EvalError } from "@effect-noukai/eval/EvalError"
-import type { CaseVerdict, Summary, Trial, Verdict } from "@effect-noukai/eval/EvalReport"
+import type { CaseVerdict, SideName, Summary, Trial, Verdict } from "@effect-noukai/eval/EvalReport"
 import { formatCost, parseCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
@@ -79,14 +79,14 @@ export interface CaseIndex {
 /** Reads the cases of a run. */
 export const read = (
   definition: Eval.Eval<unknown>,
-  run: string
+  of: { readonly run: string; readonly candidate: SideName }
 ): Effect.Effect<CaseIndex, EvalError, BatchStore> =>
   Effect.gen(function*() {
     const cases: Array<EvalCase> = []
     const verdicts = { regressed: 0, error: 0, fail: 0, fixed: 0, "not comparable": 0, pass: 0 }
     const whole = new Map<string, CaseVerdict>()
     let text = 0
-    yield* Stream.runForEach(Stream.take(Eval.cases(definition, { run }), mostCases), (one) =>
+    yield* Stream.runForEach(Stream.take(Eval.cases(definition, of), mostCases), (one) =>
       Effect.sync(() => {
         const row = caseOf(one)
         cases.push(row)

@@ -27,6 +27,10 @@ export interface Definitions {
   readonly problems: ReadonlyArray<{ readonly ledger: string; readonly message: string }>
 }
 
+/** A text that changes when a person marks an output. */
+const marksOf = ({ marks }: Eval.Eval<unknown>): Effect.Effect<string> =>
+  marks === undefined ? Effect.succeed("") : LedgerFiles.signature(marks)
+
 /** How near two paths are: the number of folders in which both are, and less for a file farther below. */
 const nearness = (one: string, other: string): number => {
   const [folders, others] = [one, other].map((path) => path.split("/").slice(0, -1)) as [Array<string>, Array<string>]
@@ -48,7 +52,10 @@ export const make = (
     (loaded) =>
       Effect.gen(function*() {
         const all = new Map<string, ReadonlyArray<FoundDefinition>>(
-          given.map((one) => [one.eval.name, [{ ...one, version: "" }]])
+          yield* Effect.forEach(
+            given,
+            (one) => Effect.map(marksOf(one.eval), (version) => [one.eval.name, [{ ...one, version }]] as const)
+          )
         )
         const isGiven = new Set(all.keys())
         const problems: Array<Definitions["problems"][number]> = []
@@ -57,7 +64,8 @@ export const make = (
           const read = yield* Effect.either(loaded.get(Data.tuple(path, version)))
           if (read._tag === "Left") problems.push({ ledger: file, message: read.left.message })
           else if (!isGiven.has(read.right.name)) {
-            all.set(read.right.name, [...all.get(read.right.name) ?? [], { file, eval: read.right, version }])
+            const definition = { file, eval: read.right, version: version + (yield* marksOf(read.right)) }
+            all.set(read.right.name, [...all.get(read.right.name) ?? [], definition])
           }
         }
         return {

@@ -4,8 +4,10 @@ import * as Eval from "@effect-noukai/eval/Eval"
 import type { EvalError } from "@effect-noukai/eval/EvalError"
 import type { EvalRunInfo } from "@effect-noukai/eval/EvalOptions"
 import type { EvalReport } from "@effect-noukai/eval/EvalReport"
+import * as Marks from "@effect-noukai/eval/Marks"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import * as Struct from "effect/Struct"
 import type { EvalDetail, EvalList, EvalSummary } from "../EvalsApi.js"
 import { NotFound, type Unavailable } from "../RunsApi.js"
 import type { EvalAddress, StudioLedgers } from "../StudioLedgers.js"
@@ -23,12 +25,18 @@ const mostGates = 50
 
 type Cached<A> = (address: EvalAddress, found: Runs.FoundRun) => Effect.Effect<A, NotFound | Unavailable>
 
-const summaryOf = (ledger: string, info: EvalRunInfo, definition: string | undefined): EvalSummary => ({
+const summaryOf = (
+  ledger: string,
+  info: EvalRunInfo,
+  definition: string | undefined,
+  candidate = info.candidate
+): EvalSummary => ({
   ledger,
   eval: info.eval,
   run: info.run,
   startedAt: info.startedAt,
-  candidate: info.candidate,
+  candidate,
+  ...info.others !== undefined && { candidates: [info.candidate, ...info.others] },
   ...info.baseline !== undefined && { baseline: info.baseline },
   cases: info.cases,
   ...info.selection !== undefined && { of: info.selection.of },
@@ -40,7 +48,10 @@ const summaryOf = (ledger: string, info: EvalRunInfo, definition: string | undef
 
 /** A run with its gate, if it can be judged. */
 const gated = (runs: Runs.EvalRuns, reports: Cached<EvalReport>, summary: EvalSummary): Effect.Effect<EvalSummary> =>
-  Effect.flatMap(Runs.find(runs, summary), (found) => reports(summary, found)).pipe(
+  Effect.suspend(() => {
+    const address = Struct.pick(summary, "ledger", "eval", "run")
+    return Effect.flatMap(Runs.find(runs, address), (found) => reports(address, found))
+  }).pipe(
     Effect.map(({ gate }): EvalSummary => ({ ...summary, gate })),
     Effect.orElseSucceed(() => summary)
   )
@@ -84,14 +95,14 @@ export const make = Effect.fnUntraced(function*(stores: Stores, given: ReadonlyA
   const reports = yield* Runs.cached(
     runs,
     mostGates + 4 * keptRuns,
-    (definition, run): Effect.Effect<EvalReport, EvalError, BatchStore> => Eval.report(definition, { run })
+    (definition, of): Effect.Effect<EvalReport, EvalError, BatchStore> => Eval.report(definition, of)
   )
   const indexes = yield* Runs.cached(runs, keptRuns, Cases.read)
 
   const one: StudioLedgers.Service["eval"] = Effect.fnUntraced(function*(address) {
     const found = yield* Runs.find(runs, address)
-    const { definition, info } = found
-    const summary = summaryOf(address.ledger, info, definition?.file)
+    const { candidate, definition, info } = found
+    const summary = summaryOf(address.ledger, info, definition?.file, candidate)
     if (definition === undefined) return { summary, notes: [Runs.noDefinition(address.eval)] }
     const read = yield* Effect.either(Effect.all([reports(address, found), indexes(address, found)]))
     if (read._tag === "Left") {
@@ -111,18 +122,41 @@ export const make = Effect.fnUntraced(function*(stores: Stores, given: ReadonlyA
     return Cases.pageOf(yield* indexes(address, found), filter)
   })
 
-  const ofKey: StudioLedgers.Service["case"] = Effect.fnUntraced(function*(address, key) {
+  const ofKey = Effect.fnUntraced(function*(address: EvalAddress, key: string) {
     const found = yield* Runs.find(runs, address)
     const { whole } = yield* indexes(address, found)
     const kept = whole.get(key)
-    if (kept !== undefined) return caseDetail(kept)
-    const all = Eval.cases(found.definition!.eval, { run: address.run })
+    const definition = found.definition!.eval
+    if (kept !== undefined) return { definition, one: kept }
+    const all = Eval.cases(definition, { run: address.run, candidate: found.candidate })
     const read = yield* Effect.mapError(
       stores.reading(found.ledger, Stream.runHead(Stream.filter(all, (one) => one.key === key))),
       Runs.failure
     )
-    return caseDetail(yield* Effect.mapError(read, () => new NotFound({ message: `The run has no case ${key}.` })))
+    const one = yield* Effect.mapError(read, () => new NotFound({ message: `The run has no case ${key}.` }))
+    return { definition, one }
   })
 
-  return { evals: listOf(runs, reports), eval: one, cases, case: ofKey }
+  const mark: StudioLedgers.Service["mark"] = Effect.fnUntraced(
+    function*({ key, reason, side, trial, verdict, ...of }) {
+      const { definition: { marks }, one } = yield* ofKey(of, key)
+      const output = one[side]?.find((other) => other.trial === trial && other.state === "done")
+      if (marks === undefined || output === undefined) {
+        const missing = marks === undefined ? "The definition has no file of marks." : "This run has no output."
+        return yield* new NotFound({ message: missing })
+      }
+      return yield* Effect.mapError(
+        Marks.add(marks, { key, output: Marks.hashOf(output), verdict, reason }),
+        Runs.failure
+      )
+    }
+  )
+
+  return {
+    evals: listOf(runs, reports),
+    eval: one,
+    cases,
+    case: (address, key) => Effect.map(ofKey(address, key), ({ one }) => caseDetail(one)),
+    mark
+  } satisfies Pick<StudioLedgers.Service, "evals" | "eval" | "cases" | "case" | "mark">
 })

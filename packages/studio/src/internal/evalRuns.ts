@@ -3,6 +3,7 @@ import type { BatchStore } from "@effect-noukai/batch/BatchStore"
 import * as Eval from "@effect-noukai/eval/Eval"
 import type { EvalError } from "@effect-noukai/eval/EvalError"
 import type { EvalRunInfo } from "@effect-noukai/eval/EvalOptions"
+import type { SideName } from "@effect-noukai/eval/EvalReport"
 import * as Cache from "effect/Cache"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -29,6 +30,8 @@ export const noDefinition = (name: string): string =>
 export interface FoundRun {
   readonly ledger: Ledger
   readonly info: EvalRunInfo
+  /** The candidate of the address. */
+  readonly candidate: SideName
   readonly definition: FoundDefinition | undefined
 }
 
@@ -56,17 +59,21 @@ export const find = (of: EvalRuns, address: EvalAddress): Effect.Effect<FoundRun
     const ledger = yield* of.stores.named(address.ledger)
     const runs = yield* of.stores.reading(ledger, runsOf(of, ledger))
     const info = runs.find((one) => one.eval === address.eval && one.run === address.run)
-    if (info === undefined) {
-      return yield* new NotFound({ message: `The ledger has no run ${address.run} of the eval ${address.eval}.` })
+    const candidate = info && [info.candidate, ...info.others ?? []][address.candidate ?? 0]
+    if (info === undefined || candidate === undefined) {
+      return yield* new NotFound({ message: `The ledger has no such run ${address.run} of the eval ${address.eval}.` })
     }
-    return { ledger, info, definition: (yield* of.definitions).of(address.eval, address.ledger) }
+    return { ledger, info, candidate, definition: (yield* of.definitions).of(address.eval, address.ledger) }
   }).pipe(Effect.mapError(failure))
 
 /** Makes a read of runs whose result stays true until the ledger or the definition changes. */
 export const cached = <A>(
   of: EvalRuns,
   capacity: number,
-  read: (definition: Eval.Eval<unknown>, run: string) => Effect.Effect<A, EvalError, BatchStore>
+  read: (
+    definition: Eval.Eval<unknown>,
+    of: { readonly run: string; readonly candidate: SideName }
+  ) => Effect.Effect<A, EvalError, BatchStore>
 ): Effect.Effect<(address: EvalAddress, found: FoundRun) => Effect.Effect<A, Failure>> =>
   Effect.map(
     Cache.make({
@@ -74,17 +81,33 @@ export const cached = <A>(
       // a database does not tell whether it has changed
       timeToLive: "1 minute",
       lookup: (
-        [ledger, name, run]: readonly [ledger: string, name: string, run: string, ...versions: ReadonlyArray<string>]
+        [ledger, name, run, candidate]: readonly [
+          ledger: string,
+          name: string,
+          run: string,
+          candidate: number,
+          ...versions: ReadonlyArray<string>
+        ]
       ): Effect.Effect<A, Failure> =>
         Effect.gen(function*() {
-          const found = yield* find(of, { ledger, eval: name, run })
+          const found = yield* find(of, { ledger, eval: name, run, candidate })
           if (found.definition === undefined) return yield* new NotFound({ message: noDefinition(name) })
-          return yield* of.stores.reading(found.ledger, read(found.definition.eval, run))
+          return yield* of.stores.reading(
+            found.ledger,
+            read(found.definition.eval, { run, candidate: found.candidate })
+          )
         }).pipe(Effect.mapError(failure))
     }),
     (cache) => {
       const read = sharedSuccess(cache)
       return (address, { definition, ledger }) =>
-        read(Data.tuple(address.ledger, address.eval, address.run, ledger.signature ?? "", definition?.version ?? ""))
+        read(Data.tuple(
+          address.ledger,
+          address.eval,
+          address.run,
+          address.candidate ?? 0,
+          ledger.signature ?? "",
+          definition?.version ?? ""
+        ))
     }
   )

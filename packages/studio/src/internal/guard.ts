@@ -101,12 +101,16 @@ const unknown = plain(
   "This page needs the address that `noukai dev` or `noukai studio` printed when it started. Open that address."
 )
 
-/** The requests that change something: they switch the faults of an emulator, begin a run, or keep texts for the search. */
+/**
+ * The requests that change something: they switch the faults of an emulator, begin a run, keep texts for the search, or
+ * mark an output.
+ */
 const changes = new Set([
   "PUT /api/emulator/faults",
   "DELETE /api/emulator/faults",
   "POST /api/again",
-  "POST /api/find"
+  "POST /api/find",
+  "POST /api/eval/mark"
 ])
 
 /**

@@ -71,8 +71,10 @@ export const layer = (ledgers: StudioLedgers.Service, hello: string, encode: Enc
         .handleRaw("eval", ({ urlParams }) => Effect.map(ledgers.eval(urlParams), jsonResponse))
         .handle(
           "cases",
-          ({ urlParams: { eval: name, ledger, run, ...filter } }) => ledgers.cases({ ledger, run, eval: name }, filter)
+          ({ urlParams: { candidate, eval: name, ledger, run, ...filter } }) =>
+            ledgers.cases({ ledger, run, eval: name, candidate }, filter)
         )
+        .handle("mark", ({ payload }) => ledgers.mark(payload))
         .handleRaw("case", ({ urlParams: { key, ...address } }) =>
           Effect.map(ledgers.case(address, key), (one) => jsonResponse(withoutKeys(mask, one)))))
   )

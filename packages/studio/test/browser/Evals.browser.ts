@@ -198,6 +198,30 @@ it("a case has both outputs, their words, the outcomes and links to both runs", 
   await page.getByRole("heading", { name: "Evals" }).waitFor()
 })
 
+it("a reader marks an output with a reason, and takes the mark back", async () => {
+  await using studio = await start()
+  await using opened = await openPage(browser, studio, grades)
+  const { page } = opened
+  await one(page, 7).click()
+  const output = page.getByRole("region", { name: "Output of trial 1 of draft" })
+  const button = (name: string, isPressed: boolean) => output.getByRole("button", { name, pressed: isPressed })
+  await output.getByRole("textbox", { name: "Reason" }).fill("It is rude.")
+  await button("Bad", false).click()
+  await button("Bad", true).waitFor()
+  const place = { ledger: "evals/grade.ledger", eval: "grades", run: "2026-06-07T09-30", key: "case-007" }
+  const mark = { ...place, side: "candidate", trial: 1 } as const
+  assert.deepStrictEqual(studio.ledgers.marks, [{ ...mark, verdict: "bad", reason: "It is rude." }])
+  await button("Good", false).click()
+  await button("Good", true).waitFor()
+  assert.deepStrictEqual(await violations(page), [])
+  await button("Good", true).click()
+  await button("Good", false).waitFor()
+  assert.deepStrictEqual(studio.ledgers.marks.map(({ verdict }) => verdict), ["bad", "good", "none"])
+  studio.ledgers.fail("The disk is full.")
+  await button("Good", false).click()
+  await output.getByRole("alert").getByText("The disk is full.").waitFor()
+})
+
 it("a case that is clicked at the edge of the view scrolls into it, with its contents below", async () => {
   await using studio = await start()
   await using opened = await openPage(browser, studio, grades)

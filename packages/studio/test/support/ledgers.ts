@@ -10,7 +10,14 @@ import type {
   BatchRowPage,
   Histogram
 } from "@effect-noukai/studio/BatchesApi"
-import type { EvalCase, EvalCaseDetail, EvalCasePage, EvalDetail, EvalList } from "@effect-noukai/studio/EvalsApi"
+import type {
+  EvalCase,
+  EvalCaseDetail,
+  EvalCasePage,
+  EvalDetail,
+  EvalList,
+  NewMark
+} from "@effect-noukai/studio/EvalsApi"
 import { NotFound, Unavailable } from "@effect-noukai/studio/RunsApi"
 import type { StudioLedgers } from "@effect-noukai/studio/StudioLedgers"
 import { Effect, PubSub, Stream } from "effect"
@@ -529,11 +536,28 @@ export const caseOf = ({ cases }: ScriptedEval, key: string): EvalCaseDetail | u
   }
 }
 
+/** A case whose outcomes of the check `human` are the marks that were made. */
+const withMarks = (detail: EvalCaseDetail | undefined, marks: ReadonlyArray<NewMark>): EvalCaseDetail | undefined => {
+  if (detail === undefined) return undefined
+  const marked = (side: NewMark["side"]) =>
+    detail.case[side]?.map((trial) => {
+      const { reason = "", verdict = "none" } = marks.findLast((mark) =>
+        mark.key === detail.case.key && mark.side === side && mark.trial === trial.trial
+      ) ?? {}
+      const human = { verdict: verdict === "good" ? "pass" as const : "fail" as const, reason }
+      return verdict === "none" ? trial : { ...trial, outcomes: { ...trial.outcomes, human } }
+    })
+  const baseline = marked("baseline")
+  return { ...detail, case: { ...detail.case, candidate: marked("candidate") ?? [], ...baseline && { baseline } } }
+}
+
 // --- the service ------------------------------------------------------------
 
 /** Ledgers that a test changes. */
 export interface ScriptedLedgers {
   readonly service: StudioLedgers.Service
+  /** The marks that readers made. */
+  readonly marks: ReadonlyArray<NewMark>
   /** Adds batches, or replaces those with their addresses. */
   readonly put: (...batches: ReadonlyArray<ScriptedBatch>) => Promise<void>
   readonly putEvals: (...evals: ReadonlyArray<ScriptedEval>) => void
@@ -552,6 +576,7 @@ export const make = (
   const batches = new Map<string, ScriptedBatch>()
   const evals = new Map<string, ScriptedEval>()
   const changes = Effect.runSync(PubSub.unbounded<string>())
+  const marks: Array<NewMark> = []
   let failure: string | undefined
   const put = (batch: ScriptedBatch): string => {
     const key = keyOf(batch.detail.ledger, batch.detail.batch)
@@ -615,11 +640,13 @@ export const make = (
     case: (address, key) =>
       found(() => {
         const one = evalAt(address)
-        return one && caseOf(one, key)
-      })
+        return one && withMarks(caseOf(one, key), marks)
+      }),
+    mark: (mark) => found(() => ({ ...mark, output: "0", at: `${marks.push(mark)}` }))
   }
   return {
     service,
+    marks,
     put: (...some) =>
       Effect.runPromise(Effect.forEach(some, (batch) => PubSub.publish(changes, put(batch)), { discard: true })),
     putEvals: (...some) => some.forEach(putEval),
