@@ -141,6 +141,21 @@ describe("noukai eval plan", () => {
       assert.deepStrictEqual([wrong.code, wrong.stderr.trim()], [2, said])
     }).pipe(Effect.provide(server({ flows }))))
 
+  it.scopedLive("runs the code of a module that a check names, and refuses the line of a wrong one", () =>
+    Effect.gen(function*() {
+      const options = yield* evaluation(
+        definition("  short: { module: ./checks.mjs, export: short, with: { most: 1 } }\n")
+      )
+      const file = join(options.cwd, "checks.mjs")
+      yield* write(file, "export const short = async (value, run, { most }) => run.result.word.length <= most\n")
+      const ran = yield* noukai(call("run", "--baseline", "none", "--json"), options)
+      assert.strictEqual(JSON.parse(ran.stdout).checks.short.candidate.passed, 4)
+      yield* write(file, "export const long = 1\n")
+      const wrong = yield* noukai(call("plan"), options)
+      const said = "noukai: word.eval.yaml:8: checks.short.export \"short\" is not in ./checks.mjs: it exports long"
+      assert.deepStrictEqual([wrong.code, wrong.stderr.trim()], [2, said])
+    }).pipe(Effect.provide(server({ flows }))))
+
   it.scopedLive("names checks whose data nobody captures", () =>
     Effect.gen(function*() {
       const { code, stderr } = yield* noukai(call("plan"), yield* evaluation(definition("  calls: { calls: find }\n")))

@@ -25,6 +25,7 @@ import * as Definition from "./internal/definition.js"
 import { readText } from "./internal/file.js"
 import * as Init from "./internal/init.js"
 import { fitting, fromTexts, JsonSchema, validatorOf } from "./internal/jsonSchema.js"
+import { moduleCheck, type ModuleSpec } from "./internal/moduleCheck.js"
 import { type Parsed, parseYaml, type Place } from "./internal/parse.js"
 import * as Ranges from "./internal/ranges.js"
 import * as RunEval from "./internal/run/runEval.js"
@@ -98,6 +99,20 @@ const forms = (nested: Schema.Schema<unknown>) => ({
   maxCostUsd: Schema.Struct({ maxCostUsd: Schema.Union(Schema.String, Schema.Number) }),
   maxDuration: Schema.Struct({
     maxDuration: described(Schema.Union(Schema.String, Schema.Number), "\"2 seconds\", or milliseconds.")
+  }),
+  module: Schema.Struct({
+    module: described(Schema.String, "The path of a module from the folder of this file. Its code runs."),
+    export: Schema.optional(
+      described(
+        Schema.String,
+        "Its export: a function of the case, the run and the options, or a check. Default: default."
+      )
+    ),
+    with: Schema.optional(described(
+      Schema.Record({ key: Schema.String, value: anything("Any value, or a template.") }),
+      "The options of the function."
+    )),
+    at
   }),
   judge: Schema.Struct({
     judge: described(Schema.String, "The flow that judges: \"org/project/slug\"."),
@@ -188,7 +203,7 @@ const partsOf = (name: "$case" | "$run", template: unknown): ReadonlyArray<{ rea
 
 type Spec<F extends keyof typeof checkForms> = (typeof checkForms)[F]["Type"]
 
-/** Makes checks of their forms. `inner` is the check inside of a check. */
+/** Makes checks of their forms. `inner` is the check inside of a check, or the check of a module. */
 const makers: {
   readonly [F in keyof typeof checkForms]: (spec: Spec<F>, inner: Check.Check | undefined) => Check.Check
 } = {
@@ -201,6 +216,7 @@ const makers: {
   not: ({ at = "" }, inner) => Check.at(at, Check.not(inner!)),
   step: ({ step }, inner) => Check.step(step, inner!),
   calls: ({ calls, ...options }) => Check.calls(calls, options),
+  module: ({ at = "" }, inner) => Check.at(at, inner!),
   maxCostUsd: ({ maxCostUsd }) => Check.maxCostUsd(maxCostUsd),
   maxDuration: ({ maxDuration }) => Check.maxDuration(maxDuration as number),
   judge: ({ input, judge, pass: _, ...options }, inner) => ({
@@ -254,9 +270,17 @@ const schemaFits = (file: Parsed, place: Place, json: unknown): Effect.Effect<vo
     (found) => found === undefined ? Effect.void : file.invalid([...place, ...found.place], found.reason)
   )
 
+/** A file, the folder of its modules, and whether their code runs. */
+interface Source {
+  readonly file: Parsed
+  readonly folder: string
+  readonly isRun: boolean
+}
+
 /** Reads a check of a file. */
-const checkOf = (file: Parsed, place: Place, spec: unknown): Effect.Effect<Check.Check, InvalidEvalError> =>
+const checkOf = (source: Source, place: Place, spec: unknown): Effect.Effect<Check.Check, InvalidEvalError> =>
   Effect.gen(function*() {
+    const { file, folder, isRun } = source
     const form = Record.keys(checkForms).find((form) => Predicate.hasProperty(spec, form))
     if (form === undefined) return yield* file.invalid(place, `must have one of ${Object.keys(checkForms).join(", ")}`)
     const value: object = yield* file.decode(
@@ -268,7 +292,14 @@ const checkOf = (file: Parsed, place: Place, spec: unknown): Effect.Effect<Check
       name === "check" || name === "pass" || name === "not"
     ) ??
       []
-    const inner = nested === undefined ? undefined : yield* checkOf(file, [...place, nested], inside)
+    const inner = Predicate.hasProperty(value, "module")
+      ? yield* Effect.mapError(
+        moduleCheck(folder, value as ModuleSpec, isRun),
+        ([field, reason]) => file.invalid([...place, field], reason)
+      )
+      : nested === undefined
+      ? undefined
+      : yield* checkOf(source, [...place, nested], inside)
     if (Predicate.hasProperty(value, "schema")) yield* schemaFits(file, [...place, "schema"], value.schema)
     if (Predicate.hasProperty(value, "judge") && Predicate.hasProperty(value, "input")) {
       const problem = inputProblem(Object(value.input), true)
@@ -293,16 +324,36 @@ const casesOf = (folder: string, { case: json, cases }: typeof File.Type) => {
 }
 
 /**
- * Reads an eval from the text of a file. Paths of cases are resolved from the folder of `path`.
+ * The options of reading a definition.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface ReadOptions {
+  /**
+   * Whether the modules of its checks are loaded, which runs their code. If not, the verdicts of these checks are errors:
+   * for definitions that you only found. Default: true.
+   */
+  readonly modules?: boolean | undefined
+}
+
+/**
+ * Reads an eval from the text of a file. Paths of cases and modules are resolved from the folder of `path`. The modules
+ * that it names for checks are loaded: their code runs.
  *
  * Fails with `InvalidEvalError`, with the line, if the definition is wrong.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const parse = (text: string, path: string): Effect.Effect<Eval<unknown>, InvalidEvalError> =>
+export const parse = (
+  text: string,
+  path: string,
+  { modules = true }: ReadOptions = {}
+): Effect.Effect<Eval<unknown>, InvalidEvalError> =>
   Effect.gen(function*() {
     const file = yield* parseYaml(path, text)
+    const source: Source = { file, folder: dirname(path), isRun: modules }
     const decoded = yield* file.decode(File)
     const { checksOf, flow, input, key, minMean, name, operation, sides, thresholds, weights } = decoded
     const wrong = inputProblem(input, false)
@@ -310,7 +361,7 @@ export const parse = (text: string, path: string): Effect.Effect<Eval<unknown>, 
     if (decoded.case !== undefined) yield* schemaFits(file, ["case"], decoded.case)
     const checks: { [name: string]: Check.Check } = {}
     for (const [name, spec] of Object.entries(decoded.checks)) {
-      checks[name] = yield* checkOf(file, ["checks", name], spec)
+      checks[name] = yield* checkOf(source, ["checks", name], spec)
     }
     const definition = Definition.make(name, {
       flow,
@@ -336,7 +387,7 @@ export const parse = (text: string, path: string): Effect.Effect<Eval<unknown>, 
   })
 
 /**
- * Reads an eval from a file of JSON or YAML.
+ * Reads an eval from a file of JSON or YAML. The modules that it names for checks are loaded: their code runs.
  *
  * Fails with `EvalFileError` if the file cannot be read, and with `InvalidEvalError`, with the line, if the definition is
  * wrong.
@@ -344,8 +395,11 @@ export const parse = (text: string, path: string): Effect.Effect<Eval<unknown>, 
  * @since 0.1.0
  * @category constructors
  */
-export const load = (path: string): Effect.Effect<Eval<unknown>, EvalFileError | InvalidEvalError> =>
-  Effect.flatMap(readText(path), (text) => parse(text, path))
+export const load = (
+  path: string,
+  options?: ReadOptions
+): Effect.Effect<Eval<unknown>, EvalFileError | InvalidEvalError> =>
+  Effect.flatMap(readText(path), (text) => parse(text, path, options))
 
 /**
  * Drafts a definition for cases: guesses their key, their message, the expected result and the types of their columns,

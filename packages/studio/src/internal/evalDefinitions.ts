@@ -46,7 +46,9 @@ export const make = (
   Effect.map(
     Cache.makeWith({
       capacity: 200,
-      lookup: ([path]: readonly [path: string, signature: string]) => EvalFile.load(path),
+      lookup: ([path]: readonly [path: string, signature: string]) =>
+        // nobody has named it, so its code does not run
+        EvalFile.load(path, { modules: false }),
       timeToLive: Exit.match({ onFailure: () => Duration.seconds(1), onSuccess: () => Duration.infinity })
     }),
     (loaded) =>
