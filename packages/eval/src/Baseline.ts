@@ -12,7 +12,7 @@ import { type EvalFileError, InvalidEvalError } from "./EvalError.js"
 import { type CaseVerdict, Cost, type EvalReport, Hashes, SideName } from "./EvalReport.js"
 import { readText, writeText } from "./internal/file.js"
 import { parseJson } from "./internal/parse.js"
-import { count, outOf, trials, within } from "./internal/ranges.js"
+import { count, outOf, share, trials, within } from "./internal/ranges.js"
 import { amountForms } from "./internal/values.js"
 
 /**
@@ -26,8 +26,8 @@ export const BaselineCase = Schema.Struct({
   /** The hash of the case and its input. */
   hash: Schema.String,
   checks: Schema.Record({ key: Schema.String, value: Schema.Literal("pass", "fail") }),
-  /** The verdict of the weighted mean, if the eval has `minMean`. */
-  mean: Schema.optionalWith(Schema.Literal("pass", "fail"), { exact: true })
+  /** The scores of its checks, if the eval has `minMean`. A pass without a score is 1, and a fail is 0. */
+  scores: Schema.optionalWith(Schema.Record({ key: Schema.String, value: within(share) }), { exact: true })
 })
 
 /**
@@ -100,14 +100,21 @@ export const bless = <E, R>(
       return yield* new InvalidEvalError({ at: report.eval, field: `the run ${run}`, reason })
     }
     const blessed: Array<BaselineCase> = []
-    yield* Stream.runForEach(cases, ({ checks, hash, key, mean }) =>
+    yield* Stream.runForEach(cases, ({ checks, hash, key }) =>
       Effect.sync(() => {
         const verdicts = Object.entries(checks).flatMap(([name, { candidate: { verdict } }]) =>
           verdict === "error" ? [] : [[name, verdict] as const]
         )
-        const verdict = mean?.candidate.verdict ?? "error"
-        const whole = verdict !== "error" && { mean: verdict }
-        blessed.push({ key, hash, checks: sortedRecord(Object.fromEntries(verdicts)), ...whole })
+        const scores = Object.entries(checks).flatMap(([name, { candidate: { score, verdict } }]) =>
+          verdict === "error" || score === undefined ? [] : [[name, score] as const]
+        )
+        const hasScores = hashes.mean !== undefined && scores.length > 0
+        blessed.push({
+          key,
+          hash,
+          checks: sortedRecord(Object.fromEntries(verdicts)),
+          ...hasScores && { scores: sortedRecord(Object.fromEntries(scores)) }
+        })
       }))
     return {
       eval: report.eval,

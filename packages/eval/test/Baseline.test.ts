@@ -167,29 +167,30 @@ describe("Baseline", () => {
       ])
     }))
 
-  it.scoped("keeps the verdict of the weighted mean, which is compared by the same rule and checks alone", () =>
+  it.scoped("keeps the scores for a weighted mean, which are compared by the same rule alone", () =>
     Effect.gen(function*() {
-      const rule = { minMean: 0.5, weights: { score: 1, polite: 1 } }
       const withMean = { ...hashes, mean: "m1" }
-      const means = cases.map(([key, letters], index) =>
-        caseVerdict(
-          ["score", "polite"],
-          { no: index + 1, key, at: "row", hash: `hash of ${key}`, input: {}, candidate: trialsOf(letters) },
-          rule
+      const scored = verdicts.map((one): EvalReport.CaseVerdict => ({
+        ...one,
+        checks: Object.fromEntries(
+          Object.entries(one.checks).map((
+            [name, check]
+          ) => [name, { ...check, candidate: { ...check.candidate, score: 0.7 } }])
         )
-      )
-      const baseline = yield* Baseline.bless(reportOf({ hashes: withMean }), Stream.fromIterable(means))
-      assert.deepStrictEqual(baseline.cases.map(({ mean }) => mean), [undefined, "pass"])
+      }))
+      const bless = (hashes: EvalReport.Hashes) => Baseline.bless(reportOf({ hashes }), Stream.fromIterable(scored))
+      assert.isTrue((yield* bless(hashes)).cases.every((one) => !("scores" in one)))
+      const baseline = yield* bless(withMean)
+      assert.deepStrictEqual(baseline.cases.map(({ scores }) => scores), [{ score: 0.7 }, { polite: 0.7, score: 0.7 }])
       const path = yield* inFile(Baseline.format(baseline))
       assert.deepStrictEqual(yield* Baseline.read(path, "spelling"), baseline)
       const stored = (...[now, key, hash]: [EvalReport.Hashes, string, string]) =>
-        against(baseline, now).mean(key, hash)
-      assert.strictEqual(stored(withMean, "b", "hash of b"), "pass")
+        against(baseline, now).scores(key, hash)
+      assert.deepStrictEqual(stored(withMean, "b", "hash of b"), { polite: 0.7, score: 0.7 })
       assert.isUndefined(stored(withMean, "b", "another hash"))
       assert.isUndefined(stored(withMean, "c", "hash of c"))
       assert.isUndefined(stored({ ...withMean, mean: "m2" }, "b", "hash of b"))
-      assert.isUndefined(stored({ ...withMean, parameters: "p2" }, "b", "hash of b"))
-      assert.isUndefined(stored({ ...withMean, checks: { ...hashes.checks, polite: "o2" } }, "b", "hash of b"))
+      assert.isUndefined(stored(hashes, "b", "hash of b"))
       assert.include(against(baseline, hashes).stale(), "the weights or minMean have changed")
     }))
 })

@@ -557,6 +557,36 @@ describe("the data of checks", () => {
     }).pipe(Effect.provide(layer({ flows }))))
 })
 
+describe("the weighted mean", () => {
+  it.live("passes cases by their scores, live and against a baseline that was blessed by the same rule", () =>
+    Effect.gen(function*() {
+      // half of the score of version 2, whose texts are longer
+      const length = Check.make((_: Case, { result }) => {
+        const score = JSON.stringify(result).length > 13 ? 0.4 : 0.8
+        return Check[score > 0.5 ? "pass" : "fail"](`scored ${score}`, { score })
+      }, { definition: "length" })
+      const meaning = (minMean: number) =>
+        Eval.make("mean", { ...options(casesOf(4)), minMean, weights: { equals: 1, length: 3 } }, { equals, length })
+      const report = yield* Eval.run(meaning(0.5), { ...quick, candidate: 1, baseline: 2 })
+      const means = Effect.map(collect(Eval.cases(meaning(0.5))), (cases) => cases.map(({ mean }) => mean))
+      assert.deepStrictEqual(
+        (yield* means).map((mean) => [mean?.verdict, mean?.candidate.score, mean?.baseline?.score]),
+        [["fixed", 0.85, 0.3], ["pass", 0.6, 0.55], ["fixed", 0.85, 0.3], ["pass", 0.6, 0.55]]
+      )
+      assert.deepStrictEqual([report.gate, report.overall.candidate.passed, report.overall.baseline?.passed], [
+        "passed",
+        4,
+        2
+      ])
+      const baseline = yield* Baseline.bless(report, Eval.cases(meaning(0.5)))
+      const stored = yield* Eval.run(meaning(0.5), { ...quick, candidate: 2, baseline })
+      assert.deepStrictEqual([stored.gate, stored.overall.verdicts.regressed, stored.stale], ["failed", 2, []])
+      const stale = yield* Eval.report(meaning(0.6), { baseline })
+      assert.deepStrictEqual([stale.gate, stale.stale], ["incomplete", ["the weights or minMean have changed"]])
+      assert.strictEqual(stale.sentence, "incomplete: no case can be compared with the baseline")
+    }).pipe(Effect.provide(layer({ flows }))))
+})
+
 describe("judges", () => {
   const judged = (cases = casesOf(4), one = judge) => Eval.make("judged", options(cases), { judge: one })
 

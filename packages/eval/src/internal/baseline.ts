@@ -1,7 +1,7 @@
 /** A stored baseline beside a run: the verdicts that can be compared, and all that has changed since it was blessed. */
 import type { Baseline } from "../Baseline.js"
 import type { Hashes } from "../EvalReport.js"
-import type { StoredVerdicts } from "./verdict.js"
+import type { JudgedCase, StoredVerdicts } from "./verdict.js"
 
 /** The names that a line lists. */
 const most = 5
@@ -42,13 +42,10 @@ export const against = (baseline: Baseline, hashes: Hashes, isWhole = true) => {
     return Object.fromEntries(Object.entries(stored.checks).filter(([name]) => isSameCheck(name)))
   }
 
-  /** The stored verdict of the weighted mean: none if anything that it depends on has changed. */
-  const mean = (key: string, hash: string) => {
+  /** The stored scores on a case: none if it has changed, or if the rule of the mean has. */
+  const scores = (key: string, hash: string): JudgedCase["storedScores"] => {
     const stored = cases.get(key)
-    return stored?.hash === hash && baseline.hashes.mean === hashes.mean &&
-        Object.keys(stored.checks).every(isSameCheck)
-      ? stored.mean
-      : undefined
+    return stored?.hash === hash && baseline.hashes.mean === hashes.mean ? stored.scores ?? {} : undefined
   }
 
   /** The changes since the baseline was blessed, after all cases were compared. */
@@ -74,5 +71,5 @@ export const against = (baseline: Baseline, hashes: Hashes, isWhole = true) => {
       ...gone.line("case is gone", "cases are gone")
     ]
   }
-  return { verdicts, mean, stale }
+  return { verdicts, scores, stale }
 }

@@ -191,7 +191,7 @@ export const checked = (method: string, definition: Definition): Effect.Effect<C
     }
     const mean = meanRule(definition)
     // the weight 1 is the default
-    const rule = mean && canonical([mean.minMean, Record.filter(mean.weights, (weight) => weight !== 1)])
+    const rule = mean && canonical([mean.minMean, Record.filter(definition.weights ?? {}, (weight) => weight !== 1)])
     return {
       flow: yield* addressOf(method, "flow", definition.flow),
       checks: Object.keys(definition.checks),

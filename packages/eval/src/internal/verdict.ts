@@ -66,8 +66,8 @@ export interface JudgedCase extends Pick<CaseVerdict, "no" | "key" | "at" | "has
   readonly candidate: ReadonlyArray<Trial>
   /** The trials of the baseline, or its stored verdicts. Absent without a baseline. */
   readonly baseline?: ReadonlyArray<Trial> | StoredVerdicts
-  /** The stored verdict of the weighted mean, if all that it depends on is the same. */
-  readonly storedMean?: "pass" | "fail" | undefined
+  /** The stored scores of checks. Absent if the weighted mean cannot be compared. */
+  readonly storedScores?: { readonly [check: string]: number } | undefined
 }
 
 /** The rule of an eval whose cases pass by the weighted mean of their scores. */
@@ -133,28 +133,29 @@ const meanOf = (
   }
 }
 
-/** The verdict on a case by the weighted mean. Sides that different checks judged cannot be compared. */
+/** The verdict on a case by the weighted mean: with a baseline, of the checks that can be compared. */
 const meanVerdict = (
   rule: MeanRule,
   checks: ReadonlyArray<readonly [check: string, verdict: CheckVerdict]>,
-  { baseline, storedMean }: JudgedCase
+  { baseline, storedScores }: JudgedCase
 ): CheckVerdict => {
   const candidate = meanOf(rule, checks.map(([name, { candidate }]) => [name, candidate]))
   if (baseline === undefined) return { verdict: candidate.verdict, candidate }
-  const before = checks.flatMap(([name, { baseline }]) => baseline === undefined ? [] : [[name, baseline] as const])
-  const names = isStored(baseline) ? Object.keys(baseline) : baseline.flatMap(({ outcomes }) => Object.keys(outcomes))
-  const isSame = before.length === checks.length && names.every((name) => checks.some(([one]) => one === name))
-  const mean = !isSame
-    ? undefined
-    : !isStored(baseline)
-    ? meanOf(rule, before)
-    : storedMean && { verdict: storedMean, reason: "stored in the baseline" }
-  return { verdict: compared(candidate.verdict, mean?.verdict), candidate, ...mean && { baseline: mean } }
+  const both = checks.flatMap(([name, { baseline, candidate }]) =>
+    baseline === undefined ? [] : [{ name, candidate, baseline }]
+  )
+  const isComparable = both.some(({ name }) => rule.weights[name]! > 0) &&
+    !(isStored(baseline) && storedScores === undefined)
+  if (!isComparable) return { verdict: compared(candidate.verdict, undefined), candidate }
+  const [after, before] = (["candidate", "baseline"] as const).map((side) =>
+    meanOf(rule, both.map((one) => [one.name, one[side]]))
+  ) as [Outcome, Outcome]
+  return { verdict: compared(after.verdict, before.verdict), candidate, baseline: before }
 }
 
 /** The verdicts on a case: by the majority of its trials. */
 export const caseVerdict = (names: ReadonlyArray<string>, judged: JudgedCase, rule?: MeanRule): CaseVerdict => {
-  const { at, baseline, candidate, hash, input, key, no } = judged
+  const { at, baseline, candidate, hash, input, key, no, storedScores = {} } = judged
   const outcomeOf = (trials: ReadonlyArray<Trial>, name: string) =>
     majority(trials.flatMap(({ outcomes: { [name]: outcome } }) => outcome === undefined ? [] : [outcome]))
   const checks = names.flatMap((name): ReadonlyArray<[string, CheckVerdict]> => {
@@ -164,7 +165,11 @@ export const caseVerdict = (names: ReadonlyArray<string>, judged: JudgedCase, ru
     const before = !isStored(baseline)
       ? outcomeOf(baseline, name)
       : Object.hasOwn(baseline, name)
-      ? { verdict: baseline[name]!, reason: "stored in the baseline" }
+      ? {
+        verdict: baseline[name]!,
+        reason: "stored in the baseline",
+        ...Object.hasOwn(storedScores, name) && { score: storedScores[name]! }
+      }
       : undefined
     const verdict = compared(outcome.verdict, before?.verdict)
     return [[name, { verdict, candidate: outcome, ...(before !== undefined && { baseline: before }) }]]

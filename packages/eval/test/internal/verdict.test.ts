@@ -161,7 +161,7 @@ describe("the weighted mean", () => {
     minMean: number,
     candidate: Parameters<typeof scored>[0],
     weights: { readonly [check: string]: number } = {},
-    more: Pick<Parameters<typeof caseVerdict>[1], "baseline" | "storedMean"> = {}
+    more: Pick<Parameters<typeof caseVerdict>[1], "baseline" | "storedScores"> = {}
   ) =>
     caseVerdict(names, { ...place, candidate: scored(candidate), ...more }, {
       minMean,
@@ -202,22 +202,30 @@ describe("the weighted mean", () => {
     assert.notProperty(caseVerdict(names, { ...place, candidate: scored({}) }, { minMean: 1, weights: {} }), "mean")
   })
 
-  it("compares both sides, and those that the same checks judged", () => {
+  it("compares both sides, by the checks that judged both", () => {
     const against = (baseline: Parameters<typeof scored>[0]) =>
       verdictOf(0.5, { a: 0.4, b: 0.5 }, {}, { baseline: scored(baseline) }).verdict
     assert.strictEqual(against({ a: 0.5, b: 0.5 }), "regressed")
     assert.strictEqual(against({ a: 0.1, b: 0.5 }), "fail")
     assert.strictEqual(against({ a: "e", b: 0.5 }), "error")
-    assert.strictEqual(against({ a: 0.5 }), "not comparable")
-    assert.strictEqual(against({ a: 0.5, b: 0.5, c: 0.5 }), "not comparable")
-    const stored = (baseline: { readonly [check: string]: "pass" | "fail" }, storedMean?: "pass" | "fail") =>
-      verdictOf(0.5, { a: 0.9, b: 0.3 }, {}, { baseline, storedMean })
-    assert.strictEqual(stored({ a: "pass", b: "fail" }, "fail").verdict, "fixed")
-    assert.strictEqual(stored({ a: "pass", b: "fail" }, "pass").verdict, "pass")
-    assert.strictEqual(stored({ a: "pass", b: "fail" }).verdict, "not comparable")
-    assert.strictEqual(stored({ a: "pass" }, "pass").verdict, "not comparable")
-    // checks are compared one by one as before
-    assert.strictEqual(stored({ a: "pass", b: "pass" }, "pass").checks.b?.verdict, "regressed")
+    // a mark of a person on one side does not hide a difference
+    assert.strictEqual(against({ a: 0.5 }), "regressed")
+    assert.strictEqual(against({ b: 0.9 }), "pass")
+    assert.strictEqual(against({ a: 0.5, b: 0.5, c: 0.1 }), "regressed")
+    assert.strictEqual(against({ c: 0.5 }), "not comparable")
+    const unweighted = verdictOf(0.5, { a: 0.4, b: 0.9 }, { b: 0 }, { baseline: scored({ b: 0.9 }) })
+    assert.strictEqual(unweighted.verdict, "not comparable")
+    const stored = (
+      baseline: { readonly [check: string]: "pass" | "fail" },
+      storedScores?: { readonly [check: string]: number }
+    ) => verdictOf(0.5, { a: 0.9, b: 0.3 }, {}, { baseline, storedScores })
+    assert.strictEqual(stored({ a: "pass", b: "fail" }, { a: 0.5, b: 0.4 }).verdict, "fixed")
+    assert.strictEqual(stored({ a: "pass", b: "fail" }, { a: 0.6, b: 0.4 }).verdict, "pass")
+    assert.strictEqual(stored({ a: "pass", b: "fail" }, {}).mean?.baseline?.score, 0.5)
+    assert.strictEqual(stored({ b: "pass" }, { b: 0.6 }).verdict, "regressed")
+    // the rule has changed: checks are compared one by one as before
+    const changed = stored({ a: "pass", b: "pass" })
+    assert.deepStrictEqual([changed.verdict, changed.checks.b?.verdict], ["not comparable", "regressed"])
   })
 
   it("is between its lowest and its highest score, whatever the weights are", () => {

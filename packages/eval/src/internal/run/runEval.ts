@@ -475,7 +475,7 @@ const verdicts = (
         ...Struct.pick(one, "no", "key", "at", "hash", "input"),
         candidate: yield* trials(one.candidate),
         ...(stored !== undefined
-          ? { baseline: stored.verdicts(one.key, one.hash), storedMean: stored.mean(one.key, one.hash) }
+          ? { baseline: stored.verdicts(one.key, one.hash), storedScores: stored.scores(one.key, one.hash) }
           : one.baseline !== undefined && { baseline: yield* trials(one.baseline) })
       }, mean)
     }))
