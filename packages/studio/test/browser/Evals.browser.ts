@@ -200,7 +200,7 @@ it("a case has both outputs, their words, the outcomes and links to both runs", 
 
 it("a reader marks an output with a reason, and takes the mark back", async () => {
   await using studio = await start()
-  await using opened = await openPage(browser, studio, grades)
+  await using opened = await openPage(browser, studio, grades, { mayFail: true })
   const { page } = opened
   await one(page, 7).click()
   const output = page.getByRole("region", { name: "Output of trial 1 of draft" })
