@@ -35,6 +35,15 @@ export const EvalSummary = Schema.Struct({
   isComplete: Schema.Boolean,
   /** The gate of its report, as of {@link EvalDetail}. Absent where it is not known: without a definition, and in older runs of a long list. */
   gate: Schema.optional(Schema.String),
+  /** Of its candidate: the cases that pass, of those that pass or fail, the cases that regressed, and the cost. Where the gate is. */
+  counts: Schema.optional(
+    Schema.Struct({
+      passed: Schema.Number,
+      of: Schema.Number,
+      regressed: Schema.optional(Schema.Number),
+      usd: Schema.String
+    })
+  ),
   /** The file of its definition, which has the checks. Absent if there is none: then no verdicts are known. */
   definition: Schema.optional(Schema.String),
   /** The batch of its runs in the same ledger. */
@@ -59,6 +68,12 @@ export const EvalList = Schema.Struct({
 
 /** @since 0.1.0 */
 export interface EvalList extends Schema.Schema.Type<typeof EvalList> {}
+
+/** The newest complete runs of an eval in its ledger, at most 20, oldest first. @since 0.1.0 */
+export const EvalTrend = Schema.Struct({ runs: Schema.Array(EvalSummary) })
+
+/** @since 0.1.0 */
+export interface EvalTrend extends Schema.Schema.Type<typeof EvalTrend> {}
 
 /**
  * An eval run with its report, the same as `noukai eval report --json`.
@@ -193,6 +208,11 @@ export interface NewMark extends Schema.Schema.Type<typeof NewMark> {}
 export const evalsGroup = HttpApiGroup.make("evals")
   .add(HttpApiEndpoint.get("evals", "/evals").addSuccess(EvalList))
   .add(HttpApiEndpoint.get("eval", "/eval").setUrlParams(Schema.Struct(EvalAddress)).addSuccess(json<EvalDetail>()))
+  .add(
+    HttpApiEndpoint.get("trend", "/eval/trend")
+      .setUrlParams(Schema.Struct({ ledger: Schema.String, eval: Schema.String }))
+      .addSuccess(EvalTrend)
+  )
   .add(
     HttpApiEndpoint.get("cases", "/eval/cases")
       .setUrlParams(Schema.Struct({ ...EvalAddress, ...EvalCaseFilter.fields }))

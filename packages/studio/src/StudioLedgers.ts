@@ -9,7 +9,15 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { BatchDetail, BatchList, BatchRowDetail, BatchRowFilter, BatchRowPage } from "./BatchesApi.js"
-import type { EvalCaseDetail, EvalCaseFilter, EvalCasePage, EvalDetail, EvalList, NewMark } from "./EvalsApi.js"
+import type {
+  EvalCaseDetail,
+  EvalCaseFilter,
+  EvalCasePage,
+  EvalDetail,
+  EvalList,
+  EvalTrend,
+  NewMark
+} from "./EvalsApi.js"
 import type { NotFound, Unavailable } from "./RunsApi.js"
 
 /**
@@ -78,6 +86,7 @@ export declare namespace StudioLedgers {
     readonly row: (address: BatchAddress, key: string) => Effect.Effect<BatchRowDetail, NotFound | Unavailable>
     readonly expected: (address: BatchAddress) => Effect.Effect<ExpectedRuns, NotFound | Unavailable>
     readonly evals: Effect.Effect<EvalList>
+    readonly trend: (address: Omit<EvalAddress, "run">) => Effect.Effect<EvalTrend, NotFound | Unavailable>
     readonly eval: (address: EvalAddress) => Effect.Effect<EvalDetail, NotFound | Unavailable>
     readonly cases: (
       address: EvalAddress,

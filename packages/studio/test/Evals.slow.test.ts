@@ -51,9 +51,18 @@ describe("the eval runs of a folder", () => {
         repeat: 1,
         isComplete: true,
         gate: report.gate,
+        counts: {
+          passed: report.overall.candidate.passed,
+          of: report.overall.candidate.of,
+          usd: report.cost.candidate.usd,
+          regressed: report.overall.verdicts.regressed
+        },
         definition: "evals/spelling.eval.yaml",
         batch: `eval/spelling/${report.run}`
       }])
+      const trend = yield* studio.trend({ ledger: "evals/spelling.ledger", eval: "spelling" })
+      assert.deepStrictEqual(trend.runs, runs)
+      assert.strictEqual((yield* studio.refused("eval/trend", { ledger: "none.ledger", eval: "spelling" }))[0], 404)
       const { notes, report: shown, summary } = yield* studio.eval(addressOf(report))
       assert.deepStrictEqual([notes, summary], [[], runs[0]])
       const evals = join(path, "evals")

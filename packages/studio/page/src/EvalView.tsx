@@ -4,6 +4,7 @@ import { type ReactNode, useRef } from "react"
 import { verdicts } from "../../src/internal/verdicts.js"
 import type { EvalCase, EvalDetail, EvalSummary } from "./api.js"
 import { addressOf, CasePanel } from "./EvalCasePanel.js"
+import { EvalTrend } from "./EvalTrend.js"
 import { chance, costOf, ending, hasScores, isAdjusted, nameOf, pValue, rate, score, sides, statusOf, summaries, timeDifference } from "./evalWords.js"
 import { cost, count, instant, millis, moment, oneLine, plural, signed } from "./format.js"
 import { useKeys } from "./keys.js"
@@ -359,6 +360,7 @@ const EvalView = ({ route }: { readonly route: EvalRoute }): ReactNode => {
               </div>
               <Checks report={report} route={route} />
             </div>
+            <EvalTrend route={route} />
             <Cases onMark={reload} report={report} route={route} />
           </>
         )}

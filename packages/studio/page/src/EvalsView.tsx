@@ -2,7 +2,7 @@
 import type { ReactNode } from "react"
 import type { EvalSummary } from "./api.js"
 import { sides, statusOf } from "./evalWords.js"
-import { instant, moment, oneLine, plural } from "./format.js"
+import { instant, moment, oneLine, percent, plural } from "./format.js"
 import { LedgerList } from "./ledgerParts.js"
 import { Link, Status, Text } from "./parts.js"
 import { presence, useRead, useRefresh, useStream } from "./reads.js"
@@ -28,7 +28,9 @@ const Row = ({ run }: { readonly run: EvalSummary }): ReactNode => {
           ? <small>no baseline</small>
           : <><small>against</small> <span className="tag"><Text value={baseline} /></span></>}
       </span>
-      <span role="cell" className="c-cases">{run.of !== undefined && `${run.cases} of `}{plural(run.of ?? run.cases, "case")}{run.repeat > 1 && <small> × {run.repeat}</small>}</span>
+      <span role="cell" className="c-cases">{run.of !== undefined && `${run.cases} of `}{plural(run.of ?? run.cases, "case")}{run.repeat > 1 && <small> × {run.repeat}</small>}
+        {run.counts !== undefined && run.counts.of > 0 && <small title={`${run.counts.passed} of ${run.counts.of} pass`}> {percent(run.counts.passed / run.counts.of)} pass</small>}
+      </span>
       <span role="cell" className="c-definition muted" title={run.definition && oneLine(run.definition)}>
         {run.definition === undefined ? "no definition" : <Text value={run.definition} />}
       </span>

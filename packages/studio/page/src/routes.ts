@@ -19,6 +19,7 @@ export const routes = {
   "batches.row": { method: "GET", path: "/api/batch/row" },
   "evals.evals": { method: "GET", path: "/api/evals" },
   "evals.eval": { method: "GET", path: "/api/eval" },
+  "evals.trend": { method: "GET", path: "/api/eval/trend" },
   "evals.cases": { method: "GET", path: "/api/eval/cases" },
   "evals.case": { method: "GET", path: "/api/eval/case" },
   "evals.mark": { method: "POST", path: "/api/eval/mark" },

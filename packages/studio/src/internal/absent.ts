@@ -19,6 +19,7 @@ export const evals = HttpApiBuilder.group(StudioApi, "evals", (handlers) =>
   handlers
     .handle("evals", noLedgers)
     .handle("eval", noLedgers)
+    .handle("trend", noLedgers)
     .handle("cases", noLedgers)
     .handle("case", noLedgers)
     .handle("mark", noLedgers))

@@ -23,6 +23,9 @@ const keptRuns = 4
 /** The newest runs whose gates are listed: each is a report. */
 const mostGates = 50
 
+/** The most runs of a trend. */
+const mostTrend = 20
+
 type Cached<A> = (address: EvalAddress, found: Runs.FoundRun) => Effect.Effect<A, NotFound | Unavailable>
 
 const summaryOf = (
@@ -46,13 +49,23 @@ const summaryOf = (
   batch: Eval.batchIds(info)[0]
 })
 
+/** A complete run with the gate and the counts of its report. */
+const judged = (
+  summary: EvalSummary,
+  { baseline, cost, gate, overall: { candidate: { of, passed }, verdicts } }: EvalReport
+): EvalSummary => ({
+  ...summary,
+  gate,
+  counts: { passed, of, usd: cost.candidate.usd, ...baseline !== undefined && { regressed: verdicts.regressed } }
+})
+
 /** A run with its gate, if it can be judged. */
 const gated = (runs: Runs.EvalRuns, reports: Cached<EvalReport>, summary: EvalSummary): Effect.Effect<EvalSummary> =>
   Effect.suspend(() => {
     const address = Struct.pick(summary, "ledger", "eval", "run")
     return Effect.flatMap(Runs.find(runs, address), (found) => reports(address, found))
   }).pipe(
-    Effect.map(({ gate }): EvalSummary => ({ ...summary, gate })),
+    Effect.map((report) => judged(summary, report)),
     Effect.orElseSucceed(() => summary)
   )
 
@@ -94,10 +107,19 @@ export const make = Effect.fnUntraced(function*(stores: Stores, given: ReadonlyA
   const runs: Runs.EvalRuns = { stores, definitions: yield* Definitions.make(stores, given), lists: new Map() }
   const reports = yield* Runs.cached(
     runs,
-    mostGates + 4 * keptRuns,
+    mostGates + mostTrend * keptRuns,
     (definition, of): Effect.Effect<EvalReport, EvalError, BatchStore> => Eval.report(definition, of)
   )
   const indexes = yield* Runs.cached(runs, keptRuns, Cases.read)
+
+  const trend: StudioLedgers.Service["trend"] = Effect.fnUntraced(function*({ eval: name, ledger }) {
+    const found = yield* stores.named(ledger)
+    const all = yield* stores.reading(found, Runs.runsOf(runs, found))
+    const file = (yield* runs.definitions).of(name, ledger)?.file
+    const newest = all.filter((info) => info.eval === name && info.isComplete).slice(-mostTrend)
+    const gates = newest.map((info) => gated(runs, reports, summaryOf(ledger, info, file)))
+    return { runs: yield* Effect.all(gates, { concurrency: 4 }) }
+  }, Effect.mapError(Runs.failure))
 
   const one: StudioLedgers.Service["eval"] = Effect.fnUntraced(function*(address) {
     const found = yield* Runs.find(runs, address)
@@ -110,7 +132,7 @@ export const make = Effect.fnUntraced(function*(stores: Stores, given: ReadonlyA
     }
     const [report, { verdicts }] = read.right
     return {
-      summary: { ...summary, ...info.isComplete && { gate: report.gate } },
+      summary: info.isComplete ? judged(summary, report) : summary,
       report,
       verdicts,
       notes: info.isComplete ? [] : [`The run is not complete: ${report.stop ?? "some of its runs have not ended"}.`]
@@ -154,9 +176,10 @@ export const make = Effect.fnUntraced(function*(stores: Stores, given: ReadonlyA
 
   return {
     evals: listOf(runs, reports),
+    trend,
     eval: one,
     cases,
     case: (address, key) => Effect.map(ofKey(address, key), ({ one }) => caseDetail(one)),
     mark
-  } satisfies Pick<StudioLedgers.Service, "evals" | "eval" | "cases" | "case" | "mark">
+  } satisfies Pick<StudioLedgers.Service, "evals" | "trend" | "eval" | "cases" | "case" | "mark">
 })

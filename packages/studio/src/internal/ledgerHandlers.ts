@@ -69,6 +69,7 @@ export const layer = (ledgers: StudioLedgers.Service, hello: string, encode: Enc
       handlers
         .handle("evals", () => ledgers.evals)
         .handleRaw("eval", ({ urlParams }) => Effect.map(ledgers.eval(urlParams), jsonResponse))
+        .handle("trend", ({ urlParams }) => ledgers.trend(urlParams))
         .handle(
           "cases",
           ({ urlParams: { candidate, eval: name, ledger, run, ...filter } }) =>

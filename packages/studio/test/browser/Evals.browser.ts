@@ -366,3 +366,46 @@ it("texts are texts, and outputs of 10 MB do not block the page", async () => {
   const tasks = await opened.longTasks()
   assert.isBelow(Math.max(0, ...tasks), 1_000, `long tasks: ${tasks.map(Math.round).join(", ")} ms`)
 })
+
+it("the last runs of an eval are three charts, each with its numbers in words, and a table", async () => {
+  const evals = ["1", "2", "3"].map((run) => {
+    const one = Ledgers.evalOf({ run, cases: 30 })
+    const counts = { passed: 20 + Number(run), of: 30, regressed: Number(run) - 1, usd: `0.0${run}` }
+    const summary = { ...one.detail.summary, counts, startedAt: one.detail.summary.startedAt + Number(run) * 60_000 }
+    return { ...one, detail: { ...one.detail, summary: run === "2" ? { ...summary, cases: 10, of: 30 } : summary } }
+  })
+  await using studio = await start({ evals: [...evals, Ledgers.evalOf({ ledger: "evals/other.ledger" })] })
+  await using opened = await openPage(browser, studio, "/evals/evals/grade.ledger/grades/3")
+  const { page } = opened
+  const chart = (name: string) => page.getByRole("img", { name: new RegExp(`^${name}, oldest first: `) })
+  await page.getByText("The last 3 runs").click()
+  await chart("Pass rate").waitFor()
+  for (
+    const [name, words] of [
+      ["Pass rate", /70 %; .*: 73.*% \(10 of 30 cases\); .*: 77.*%$/],
+      ["Regressed", /: 0; .*: 1 .*: 2$/],
+      ["Cost", /\$0\.01; .*: \$0\.02 .*\$0\.03$/]
+    ] as const
+  ) {
+    assert.match((await chart(name).getAttribute("aria-label"))!, words)
+    assert.strictEqual(await chart(name).locator("rect").count(), 3)
+  }
+  const heights = await chart("Regressed").locator("rect").evaluateAll((bars) =>
+    bars.map((bar) => Number(bar.getAttribute("height")))
+  )
+  assert.deepStrictEqual(heights, [1, 24, 48])
+  await page.getByText("As a table").click()
+  const table = page.getByRole("region", { name: "The last runs" })
+  assert.strictEqual(await table.locator("tbody tr").count(), 3)
+  assert.deepStrictEqual(await violations(page), [])
+  assert.deepStrictEqual(await tooWide(page), [])
+  await table.getByRole("link").last().click()
+  await page.waitForURL(/\/grades\/1$/)
+})
+
+it("an eval with one run has no chart", async () => {
+  await using studio = await start()
+  await using opened = await openPage(browser, studio, grades)
+  await one(opened.page, 7).waitFor()
+  assert.strictEqual(await opened.page.locator(".trends").count(), 0)
+})

@@ -1,6 +1,6 @@
 /** A studio over the ledgers of a folder, as its page reads it. */
 import { BatchDetail, BatchList, BatchRowDetail, BatchRowPage } from "@effect-noukai/studio/BatchesApi"
-import { type EvalCaseDetail, EvalCasePage, type EvalDetail, EvalList } from "@effect-noukai/studio/EvalsApi"
+import { type EvalCaseDetail, EvalCasePage, type EvalDetail, EvalList, EvalTrend } from "@effect-noukai/studio/EvalsApi"
 import * as LedgerSource from "@effect-noukai/studio/LedgerSource"
 import * as Studio from "@effect-noukai/studio/Studio"
 import { Effect, Layer, Schema } from "effect"
@@ -30,6 +30,7 @@ export const start = (options: LedgerSource.Options) =>
       row: of(BatchRowDetail, "batch/row"),
       evals: of(EvalList, "evals"),
       cases: of(EvalCasePage, "eval/cases"),
+      trend: of(EvalTrend, "eval/trend"),
       eval: (parameters: Parameters) => Effect.map(text("eval", parameters), (json) => JSON.parse(json) as EvalDetail),
       case: (parameters: Parameters) =>
         Effect.map(text("eval/case", parameters), (json) => JSON.parse(json) as EvalCaseDetail),

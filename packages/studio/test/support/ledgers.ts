@@ -471,6 +471,12 @@ export const evalOf = (
         repeat,
         isComplete: true,
         definition: "evals/grade.eval.json",
+        counts: {
+          passed: overall.verdicts.pass + overall.verdicts.fixed,
+          of: cases.length,
+          regressed: overall.verdicts.regressed,
+          usd: "0.744"
+        },
         batch: `eval-grades-${run}`
       },
       report,
@@ -631,6 +637,12 @@ export const make = (
         return { file: ledger, rows, sessions: all.length, runs: all.length, all: Stream.fromIterable(all) }
       }),
     evals: Effect.sync(() => evalsOf([...evals.values()].reverse(), options.problems)),
+    trend: ({ eval: name, ledger }) =>
+      found(() => ({
+        runs: [...evals.values()].map(({ detail }) => detail.summary).filter((one) =>
+          one.eval === name && one.ledger === ledger && one.isComplete
+        )
+      })),
     eval: (address) => found(() => evalAt(address)?.detail),
     cases: (address, filter) =>
       found(() => {
