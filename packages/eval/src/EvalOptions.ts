@@ -67,7 +67,7 @@ export type CheckThresholds = typeof CheckThresholds.Type
 
 /**
  * Limits that fail the gate. `maxRegressed` and `minPassRate` are of all checks together: a case passes if every check
- * passes.
+ * passes, or by the weighted mean if the eval has `minMean`.
  *
  * @since 0.1.0
  * @category schemas

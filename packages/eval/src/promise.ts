@@ -119,12 +119,13 @@ export const check = <Case, A = unknown>(
   )
 
 /**
- * Reads an eval from a file of JSON or YAML.
+ * Reads an eval from a file of JSON or YAML. The modules that it names for checks are loaded: their code runs.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const loadEval = (path: string): Promise<Eval.Eval<unknown>> => settled(EvalFile.load(path))
+export const loadEval = (path: string, options?: EvalFile.ReadOptions): Promise<Eval.Eval<unknown>> =>
+  settled(EvalFile.load(path, options))
 
 /**
  * A dry run: as `Eval.plan`.

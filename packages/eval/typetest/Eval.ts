@@ -55,6 +55,7 @@ const inferred = Eval.make("inferred", {
   near: Check.near((c) => c.expected, { at: "score", within: 1 }),
   own: Check.make((c, run) => run.result!.score > c.expected),
   not: Check.not(Check.equals((c) => c.expected, { at: "score" })),
+  shape: Check.jsonSchema({ type: "object", required: ["score"] }, { at: "score" }),
   similar: Check.similar((c) => c.text, { by: (actual, expected) => actual === expected ? 1 : 0 }),
   notOwn: Check.not(Check.make((c, run) => run.result!.score > c.expected)),
   polite: Check.judge("acme/judges/politeness", {

@@ -12,7 +12,7 @@ import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
-import { Pattern, type PatternError, withTests } from "../Pattern.js"
+import { Pattern, withTests } from "../Pattern.js"
 import { line, messageOf, pathText, show, valueAt } from "./values.js"
 
 /** A JSON Schema, whose keywords are checked when it is compiled. */
@@ -259,8 +259,8 @@ const compile = (json: unknown): Effect.Effect<Compiled, Mistake> =>
 export interface Validator {
   /** The mistake in the schema, if it has one. */
   readonly mistake: Effect.Effect<Mistake | undefined>
-  /** The first reason why a value does not fit. */
-  readonly mismatch: (value: unknown) => Effect.Effect<string | undefined, PatternError | Error>
+  /** The first reason why a value does not fit. Fails with the reason why that is not known. */
+  readonly mismatch: (value: unknown) => Effect.Effect<string | undefined, string>
 }
 
 /** Reads a JSON Schema. */
@@ -275,7 +275,7 @@ export const validatorOf = (json: unknown): Validator => {
     mistake: Effect.map(read, (found) => Option.getOrUndefined(Either.getLeft(found))),
     mismatch: (value) =>
       Effect.flatMap(read, (found) => {
-        if (Either.isLeft(found)) return Effect.fail(new Error(mistakeText(found.left)))
+        if (Either.isLeft(found)) return Effect.fail(mistakeText(found.left))
         const { engine, validate } = found.right
         const plain = withoutDigits(value)
         return withTests((test) => {
@@ -283,9 +283,9 @@ export const validatorOf = (json: unknown): Validator => {
           return Either.try({
             // a schema that refers to itself alone has no end
             try: () => validate(plain) ? undefined : reasonOf(validate.errors ?? []),
-            catch: (error) => new Error(`the schema cannot be used: ${messageOf(error)}`)
+            catch: (error) => `the schema cannot be used: ${messageOf(error)}`
           })
-        }).pipe(Effect.flatten)
+        }).pipe(Effect.mapError(({ message }) => message), Effect.flatten)
       })
   }
 }
@@ -300,7 +300,7 @@ export const fitting = (json: unknown): Schema.Schema<unknown> => {
   return Schema.Unknown.pipe(
     Schema.filterEffect((value) =>
       Effect.match(mismatch(value), {
-        onFailure: ({ message }) => message,
+        onFailure: (reason) => reason,
         onSuccess: (reason) => reason ?? true
       })
     )

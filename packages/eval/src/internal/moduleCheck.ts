@@ -23,9 +23,9 @@ export type Mistake = readonly [field: keyof ModuleSpec, reason: string]
 const notRun = (module: string) =>
   Check.error(`the code of ${module} is not run here: name the definition yourself, such as with --eval of the studio`)
 
-const answered = (answer: unknown): Check.Answer | Effect.Effect<Check.Answer, unknown> =>
+const answered = (answer: unknown): Check.Answer | Effect.Effect<Check.Answer, string> =>
   Predicate.isPromiseLike(answer)
-    ? Effect.tryPromise({ try: async () => await answer as Check.Answer, catch: (error) => error })
+    ? Effect.tryPromise({ try: async () => await answer as Check.Answer, catch: messageOf })
     : answer as Check.Answer
 
 /** The check of what a module exports. */
