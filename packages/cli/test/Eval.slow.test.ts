@@ -248,7 +248,7 @@ describe("noukai eval run", () => {
       assert.deepStrictEqual([failing.code, (yield* runs).length], [4, 4])
       assert.include(failing.stdout, "1 of 4 cases")
       const listed = (yield* noukai(call("runs"), options)).stdout
-      assert.match(listed, /3 of 4(.|\n)*1 of 4/)
+      assert.match(listed, / 3 of 4 +1 +67 % +\$0\.006 +complete\n.* 1 of 4 +1 +0 % +\$0\.002 +complete\n/)
       const id = /^(\d{8}-\S+)/m.exec(listed)![1]!
       const again = yield* noukai(["eval", "plan", "word.eval.yaml", id, "--failing", "--json"], options)
       assert.deepInclude(JSON.parse(again.stdout), { cases: 1, selection: { of: 4, failing: id } })
