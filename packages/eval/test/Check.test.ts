@@ -135,6 +135,31 @@ describe("Check", () => {
       )
     }))
 
+  it.effect("jsonSchema judges values by a JSON Schema, whose mistakes are known before a run", () =>
+    Effect.gen(function*() {
+      const check = Check.jsonSchema({ properties: { score: { maximum: 2 } } })
+      assert.deepStrictEqual(yield* verdictOf(check), {
+        verdict: "fail",
+        reason: "score is 3, with a maximum of 2",
+        actual: done.result
+      })
+      const at = Check.jsonSchema({ type: "string" }, { at: "text" })
+      assert.strictEqual(yield* said(at), "pass: text: fits the schema")
+      assert.match(Check.jsonSchema(true, { att: "a" } as never).problem ?? "", /^has att, which is not an option/)
+      const wrong = Check.jsonSchema({ tpye: "string" })
+      const problem = "tpye is not a keyword of JSON Schema: did you mean type?"
+      const around = [
+        wrong,
+        Check.at("a", wrong),
+        Check.step("a", wrong),
+        Check.not(wrong),
+        Check.judge("a/b/c", { input: () => ({}), pass: wrong })
+      ]
+      for (const one of around) assert.strictEqual(yield* one.loads ?? Effect.succeed("none"), problem)
+      assert.isUndefined(yield* check.loads!)
+      assert.strictEqual(yield* said(wrong), `error: the check failed: ${problem}`)
+    }))
+
   it.effect("calls counts the calls of a tool, and those with some arguments", () =>
     Effect.gen(function*() {
       const calls = [
@@ -347,6 +372,7 @@ describe("Check", () => {
         [Check.matches("^a"), { result: "a" }, { result: "b" }],
         [Check.similar("abcde"), { result: "abcd" }, { result: "abc" }],
         [Check.schema(Schema.Number), { result: 1 }, { result: "1" }],
+        [Check.jsonSchema({ type: "number" }), { result: 1 }, { result: "1" }],
         [Check.near(1, { within: 1 }), { result: 2 }, { result: 3 }],
         [Check.step("s", Check.equals(1)), { steps: { s: 1 } }, { steps: { s: 2 } }],
         [Check.calls("search"), { calls }, { calls: [] }],
@@ -419,6 +445,9 @@ describe("Check", () => {
       Check.contains("a", { ignoreCase: true }),
       Check.near(1, { within: 1 }),
       Check.near(1, { within: 2 }),
+      Check.jsonSchema({ type: "number" }),
+      Check.jsonSchema({ type: "string" }),
+      Check.jsonSchema({ type: "string" }, { at: "a" }),
       Check.similar("a"),
       Check.similar("b"),
       Check.similar("a", { min: 0.5 }),

@@ -100,6 +100,10 @@ describe("the definition of an eval", () => {
         /^Eval\.run: checks\.one must be a regular/
       )
       assert.match(yield* refusal(definition({ thresholds: { maxRegresed: 1 } })), /^Eval\.run: thresholds are wrong: /)
+      assert.match(
+        yield* refusal(definition({}, { one: Check.not(Check.jsonSchema({ format: "emial" })) })),
+        /^Eval\.run: checks\.one format is "emial": the formats are date, /
+      )
       const weights = (weights: unknown, minMean?: unknown) => refusal(definition({ weights, minMean: minMean ?? 0.5 }))
       assert.strictEqual(
         yield* refusal(definition({ weights: { one: 2 } })),
