@@ -48,8 +48,8 @@ export const Baseline = Schema.Struct({
   eval: Schema.String,
   /** The run that was blessed. */
   run: Schema.String,
-  /** The flow and version whose verdicts these are. */
-  ...SideName.pick("flow", "version").fields,
+  /** The side whose verdicts these are. */
+  ...SideName.omit("stored").fields,
   repeat: within(trials),
   hashes: Hashes,
   cost: Cost.pipe(
@@ -89,7 +89,7 @@ export const bless = <E, R>(
   cases: Stream.Stream<CaseVerdict, E, R>
 ): Effect.Effect<Baseline, E | InvalidEvalError, R> =>
   Effect.gen(function*() {
-    const { candidate: { flow, version }, cases: count, cost, hashes, repeat, run, selection, stop } = report
+    const { candidate: { stored: _, ...side }, cases: count, cost, hashes, repeat, run, selection, stop } = report
     if (selection !== undefined) {
       const reason =
         `has only ${count} of ${selection.of} cases, so it cannot be blessed: run the eval on all cases first`
@@ -119,8 +119,7 @@ export const bless = <E, R>(
     return {
       eval: report.eval,
       run,
-      flow,
-      version,
+      ...side,
       repeat,
       hashes: { ...hashes, checks: sortedRecord(hashes.checks) },
       cost: cost.candidate,

@@ -24,10 +24,10 @@ import * as Check from "./Check.js"
 import * as Eval from "./Eval.js"
 import { InvalidEvalError } from "./EvalError.js"
 import * as EvalFile from "./EvalFile.js"
-import type { EvalPlan, ReportOptions, RunOptions, ScoreOptions } from "./EvalOptions.js"
-import type { CaseVerdict, EvalReport } from "./EvalReport.js"
+import type { EvalPlan, MatrixOptions, ReportOptions, RunOptions, ScoreOptions } from "./EvalOptions.js"
+import type { CaseVerdict, EvalMatrix, EvalReport } from "./EvalReport.js"
 import type { EvalRun } from "./EvalRun.js"
-import { named, reportNames, runNames, scoreNames } from "./internal/names.js"
+import { matrixNames, named, reportNames, runNames, scoreNames } from "./internal/names.js"
 
 /**
  * The ledger of eval runs, and the server that runs flows: earlier results of another server are not used. `org` and
@@ -55,8 +55,9 @@ export interface PromiseOptions extends ClientOptions, LedgerOptions {
 const ledgerNames: Names<LedgerOptions> = { env: true, port: true, org: true, project: true, ledger: true }
 
 /** Programs pass one object of options to all functions, so each of them knows the options of all. */
-const names: Names<(RunOptions | ScoreOptions | ReportOptions) & PromiseOptions> = {
+const names: Names<(RunOptions | MatrixOptions | ScoreOptions | ReportOptions) & PromiseOptions> = {
   ...runNames,
+  ...matrixNames,
   ...scoreNames,
   ...ledgerNames,
   apiKey: true,
@@ -186,6 +187,20 @@ export const runEval = <Case, A, E>(
   settled(taken<RunOptions>("runEval", options, runNames)).then((own) => withClient(options, Eval.run(self, own)))
 
 /**
+ * Runs an eval with several candidates: as `Eval.runMatrix`. Otherwise as {@link runEval}.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const runEvalMatrix = <Case, A, E>(
+  self: Eval.Eval<Case, A, E>,
+  options: MatrixOptions & PromiseOptions
+): Promise<EvalMatrix> =>
+  settled(taken<MatrixOptions>("runEvalMatrix", options, matrixNames)).then((own) =>
+    withClient(options, Eval.runMatrix(self, own))
+  )
+
+/**
  * Judges the stored runs of an eval run again: as `Eval.score`.
  *
  * @since 0.1.0
@@ -212,6 +227,21 @@ export const evalReport = <Case, A, E>(
   settled(Effect.flatMap(
     taken<ReportOptions>("evalReport", options, reportNames),
     (own) => Effect.provide(Eval.report(self, own), layerOf(options))
+  ))
+
+/**
+ * The reports of all candidates of an eval run, from the ledger alone: as `Eval.matrix`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const evalMatrix = <Case, A, E>(
+  self: Eval.Eval<Case, A, E>,
+  options: Omit<ReportOptions, "candidate"> & LedgerOptions
+): Promise<EvalMatrix> =>
+  settled(Effect.flatMap(
+    taken<Omit<ReportOptions, "candidate">>("evalMatrix", options, Struct.omit(reportNames, "candidate")),
+    (own) => Effect.provide(Eval.matrix(self, own), layerOf(options))
   ))
 
 /**

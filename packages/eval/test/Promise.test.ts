@@ -1,7 +1,17 @@
 /** Evals by Promises. */
 import { type RunningEmulator, startEmulator } from "@effect-noukai/emulator"
 import { Check, Eval, EvalNotFoundError, InvalidEvalError } from "@effect-noukai/eval"
-import { check, evalCases, evalReport, loadEval, planEval, runEval, scoreEval } from "@effect-noukai/eval/promise"
+import {
+  check,
+  evalCases,
+  evalMatrix,
+  evalReport,
+  loadEval,
+  planEval,
+  runEval,
+  runEvalMatrix,
+  scoreEval
+} from "@effect-noukai/eval/promise"
 import * as Fs from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -123,4 +133,21 @@ it("rejects with the errors themselves", async () => {
   const reason = new Error("enough")
   const aborted = runEval(speaking, { ...options(), signal: AbortSignal.abort(reason) })
   assert.strictEqual(await rejection(aborted), reason)
+})
+
+it("runs several candidates, and reads their reports again", async () => {
+  const ledger = join(folder, "matrix.ledger")
+  const { baseline, candidate: _, ...others } = { ...options(), ledger }
+  const small = { name: "small", version: 1, blockOverrides: { a: { output: { said: "b" } } } } as const
+  const matrix = await runEvalMatrix(speaking, { ...others, baseline, candidates: [2, small] })
+  assert.deepStrictEqual(
+    matrix.reports.map((
+      { candidate: { name, version }, checks }
+    ) => [name ?? version, checks["equals"]?.candidate.passed]),
+    [["2", 1], ["small", 1]]
+  )
+  assert.deepStrictEqual(await evalMatrix(speaking, { ...others, candidate: 2 } as typeof others), matrix)
+  const keys: Array<unknown> = []
+  for await (const one of evalCases(speaking, { ...others, candidate: small })) keys.push(one.candidate[0]?.result)
+  assert.deepStrictEqual(keys, [{ said: "b" }, { said: "b" }])
 })

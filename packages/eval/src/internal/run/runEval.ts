@@ -502,7 +502,7 @@ const reported = Effect.fnUntraced(function*(session: Trials.Session, judges: Ju
       : `the run was compared with a stored baseline, of the run ${facts.stored}: give it again`,
     stale: stored?.stale() ?? [],
     ...(isStored(baseline) && {
-      baseline: { ...Struct.pick(baseline, "flow", "version"), stored: baseline.run },
+      baseline: { ...Struct.pick(baseline, "flow", "version", "name", "blockOverrides"), stored: baseline.run },
       baselineCost: baseline.cost
     }),
     ...(options.allowErrors !== undefined && { allowErrors: options.allowErrors }),
