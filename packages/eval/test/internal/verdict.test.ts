@@ -3,6 +3,7 @@ import type { Thresholds } from "@effect-noukai/eval/EvalOptions"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import type { Outcome } from "../../src/EvalRun.js"
+import { isFailing } from "../../src/internal/run/selection.js"
 import { summing } from "../../src/internal/summary.js"
 import { caseVerdict, majority } from "../../src/internal/verdict.js"
 import { trialsOf } from "../support/trials.js"
@@ -226,6 +227,8 @@ describe("the weighted mean", () => {
     // the rule has changed: checks are compared one by one as before
     const changed = stored({ a: "pass", b: "pass" })
     assert.deepStrictEqual([changed.verdict, changed.checks.b?.verdict], ["not comparable", "regressed"])
+    // a check that fails does not make it a failing case
+    assert.isFalse(isFailing(changed))
   })
 
   it("is between its lowest and its highest score, whatever the weights are", () => {

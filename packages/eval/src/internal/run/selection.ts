@@ -36,9 +36,9 @@ export const selecting = ({ selection: { first = Infinity, keys, select } = { of
 }
 
 /** Whether the candidate failed a case, or has no verdict on it. */
-export const isFailing = ({ checks, verdict }: CaseVerdict): boolean =>
+export const isFailing = ({ checks, mean, verdict }: CaseVerdict): boolean =>
   verdict === "not comparable"
-    ? together(Object.values(checks).map(({ candidate }) => candidate.verdict)) !== "pass"
+    ? (mean?.candidate.verdict ?? together(Object.values(checks).map(({ candidate }) => candidate.verdict))) !== "pass"
     : verdict !== "pass" && verdict !== "fixed"
 
 /** The error of a selection without a case. */
