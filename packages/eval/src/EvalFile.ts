@@ -401,6 +401,8 @@ export const load = (
 ): Effect.Effect<Eval<unknown>, EvalFileError | InvalidEvalError> =>
   Effect.flatMap(readText(path), (text) => parse(text, path, options))
 
+const planOf: (self: Eval<unknown>) => Effect.Effect<Draft["plan"], EvalError, BatchStore> = RunEval.plan as never
+
 /**
  * Drafts a definition for cases: guesses their key, their message, the expected result and the types of their columns,
  * and plans an eval run by it. Nothing is sent or written.
@@ -422,7 +424,7 @@ export const draft = (options: DraftOptions): Effect.Effect<Draft, EvalError, Ba
     const { casesPath, guesses, rows, text } = yield* Init.drafted(options)
     const definition = yield* parse(text, options.path)
     const given = rows === undefined ? definition : { ...definition, cases: BatchSource.fromIterable(rows) }
-    const plan = yield* RunEval.plan(given as never) as Effect.Effect<Draft["plan"], EvalError, BatchStore>
+    const plan = yield* planOf(given)
     const cases = rows === undefined
       ? {}
       : { cases: { path: resolve(dirname(options.path), casesPath), text: Init.linesOf(rows) } }
