@@ -232,7 +232,7 @@ describe("an eval run with several candidates", () => {
         Eval.cases(speaking, { candidate })))).join("")
       assert.include(html, "<h3>loud</h3>")
       const markdown = (yield* collect(ReportFormat.matrix.markdown(matrix, () => Stream.empty))).join("")
-      assert.include(markdown, "| loud | 0/3, 0 % (0 % to 56 %) | 3 | 0 | 0.250 | 0 |\n")
+      assert.include(markdown, "| loud | 0/3, 0 % (0 % to 56 %) | 3 | 0 | 0.250 | 0 | \\$0.003 |")
       const [info] = yield* Eval.runs("says")
       assert.deepStrictEqual(info?.others?.map(({ version }) => version), ["2"])
     }).pipe(Effect.provide(layer({ flows }))))

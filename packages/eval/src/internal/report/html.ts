@@ -70,14 +70,14 @@ const isOutputChanged = ({ baseline = [], candidate }: CaseVerdict): boolean =>
   })
 
 /** The filters of the table of cases, with the verdicts of a case and its checks that they show. */
-const filters: { readonly [name: string]: ReadonlyArray<Verdict> } = {
+export const filters: { readonly [name: string]: ReadonlyArray<Verdict> } = {
   regressed: ["regressed"],
   failed: ["regressed", "fail"],
   errors: ["error"],
   changed: ["regressed", "fixed"]
 }
 
-const filtersOf = (one: CaseVerdict): ReadonlyArray<string> => {
+export const filtersOf = (one: CaseVerdict): ReadonlyArray<string> => {
   const found = [listedAs(one), ...Object.values(one.checks).map(({ verdict }) => verdict)]
   return Object.entries(filters).flatMap(([name, verdicts]) =>
     found.some((verdict) => verdicts.includes(verdict)) || (name === "changed" && isOutputChanged(one)) ? [name] : []
@@ -85,7 +85,7 @@ const filtersOf = (one: CaseVerdict): ReadonlyArray<string> => {
 }
 
 /** The longest input in a row, which the page cuts further. */
-const maxInput = 200
+export const maxInput = 200
 
 const row = (report: EvalReport, checks: ReadonlyArray<string>) => (one: CaseVerdict): HtmlReport.Row => ({
   cells: [

@@ -4,11 +4,12 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { CaseVerdict, EvalMatrix, EvalReport, SideName, Summary } from "../../EvalReport.js"
 import { count } from "../summary.js"
-import { detail, tones } from "./html.js"
+import { detail, filters, filtersOf, maxInput, tones } from "./html.js"
 import { aligned, escaped, maxLines, oneLine, row, wrapped } from "./text.js"
 import {
   cost,
   ending,
+  inputLine,
   listedAs,
   namesOf,
   notable,
@@ -91,13 +92,15 @@ const costsOf = (matrix: EvalMatrix): Rows => {
 
 const tablesOf = (matrix: EvalMatrix, isNarrow: boolean): ReadonlyArray<readonly [title: string, rows: Rows]> => {
   const checks = Object.keys(matrix.reports[0].checks)
+  const all = tableOf(matrix, ({ overall }) => overall, isNarrow)
+  const costs = costsOf(matrix)
+  const hasMean = matrix.reports[0].hashes.mean !== undefined
+  const title = hasMean ? weightedMean : "all checks"
   return [
-    [
-      matrix.reports[0].hashes.mean === undefined ? "all checks" : weightedMean,
-      tableOf(matrix, ({ overall }) => overall, isNarrow)
-    ],
-    ["costs", costsOf(matrix)],
-    ...checks.length === 1
+    ...isNarrow
+      ? [[title, all], ["costs", costs]] as const
+      : [[title, all.map((cells, nth) => [...cells, ...costs[nth]!.slice(1)])]] as const,
+    ...checks.length === 1 && !hasMean
       ? []
       : checks.map((check) => [check, tableOf(matrix, ({ checks }) => checks[check], isNarrow)] as const)
   ]
@@ -183,12 +186,16 @@ export const page = <E, R>(matrix: EvalMatrix, cases: CasesOf<E, R>): Stream.Str
   const { names } = sidesOf(matrix)
   const rowOf = (all: ReadonlyArray<CaseVerdict>): HtmlReport.Row => {
     const ranks = all.map((one) => verdicts.indexOf(listedAs(one)))
+    const details = all.map((one, nth) => html`<h3>${names[nth]}</h3>${detail(matrix.reports[nth]!, one)}`)
     return {
       cells: [
         { content: all[0]!.key, sort: all[0]!.no },
+        inputLine(all[0]!, maxInput),
         ...all.map((one, nth) => ({ content: listedAs(one), sort: ranks[nth]! }))
       ],
-      detail: html`${all.map((one, nth) => html`<h3>${names[nth]}</h3>${detail(matrix.reports[nth]!, one)}`)}`,
+      detail: html`<details><summary>outputs of all sides</summary>${details}</details>`,
+      isFolded: true,
+      filters: [...new Set(all.flatMap(filtersOf))],
       tone: tones[verdicts[Math.min(...ranks)]!]
     }
   }
@@ -206,9 +213,16 @@ export const page = <E, R>(matrix: EvalMatrix, cases: CasesOf<E, R>): Stream.Str
       )
     )
   )
-  const all = HtmlReport.table(["case", ...names].map((title) => ({ title })), Stream.map(zipped(matrix, cases), rowOf))
+  const all = HtmlReport.table(
+    [{ title: "case", isCut: true }, { title: "input", isCut: true }, ...names.map((title) => ({ title }))],
+    Stream.map(zipped(matrix, cases), rowOf),
+    { filters: Object.keys(filters) }
+  )
   return HtmlReport.page(
     headingOf(matrix),
-    Stream.concat(Stream.concat(Stream.make(intro), Stream.flatten(Stream.fromIterable(tables))), all)
+    Stream.concat(
+      Stream.concat(Stream.make(intro), Stream.flatten(Stream.fromIterable(tables))),
+      Stream.concat(Stream.make(html`<h2>cases</h2>`), all)
+    )
   )
 }
