@@ -55,7 +55,10 @@ const views = [
   {
     name: "studio-case",
     path: "/evals/evals/grade.ledger/grades/2026-06-07T09-30?case=case-007",
-    ready: (page) => page.getByRole("group", { name: "Output of draft" }).waitFor(),
+    ready: async (page) => {
+      await page.getByRole("group", { name: "Output of draft" }).waitFor()
+      await page.getByRole("region", { name: "Outcomes of the checks" }).evaluate((element) => element.scrollIntoView())
+    },
     height: 560
   },
   {

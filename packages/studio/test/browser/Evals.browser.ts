@@ -36,17 +36,20 @@ const one = (page: Page, no: number) =>
 
 const keys = (page: Page) => page.locator(".lrows-cases .row-link").allInnerTexts()
 
-it("the first case is near the top, beside the numbers", async () => {
-  await using studio = await start()
-  await using opened = await openPage(browser, studio, grades, { viewport: { width: 1_440, height: 900 } })
-  const { page } = opened
-  const first = page.locator(".lrows-cases [data-row]").first()
-  await first.waitFor()
-  assert.isAtMost((await first.boundingBox())!.y, 300)
-  assert.isTrue(await page.getByRole("region", { name: "Checks" }).isVisible())
-  assert.deepStrictEqual(await tooWide(page), [])
-  assert.deepStrictEqual(await violations(page), [])
-})
+it.each([[1_440, 900], [1_280, 800]])(
+  "the first case is near the top, beside the numbers, at %i × %i",
+  async (width, height) => {
+    await using studio = await start()
+    await using opened = await openPage(browser, studio, grades, { viewport: { width, height } })
+    const { page } = opened
+    const first = page.locator(".lrows-cases [data-row]").first()
+    await first.waitFor()
+    assert.isAtMost((await first.boundingBox())!.y, 300)
+    assert.isTrue(await page.getByRole("region", { name: "Checks" }).isVisible())
+    assert.deepStrictEqual(await tooWide(page), [])
+    assert.deepStrictEqual(await violations(page), [])
+  }
+)
 
 it("the list leads to a run, whose numbers are those of its reports", async () => {
   await using studio = await start()
