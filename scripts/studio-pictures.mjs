@@ -88,6 +88,12 @@ const views = [
       await page.getByText("All rows were read.").waitFor()
     }
   },
+  {
+    name: "studio-numbers",
+    path: "/numbers",
+    ready: (page) => page.getByRole("group", { name: "Numbers by version and day" }).waitFor(),
+    height: 560
+  },
   // the last one: faults are on for all views that follow
   {
     name: "studio-faults",
