@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { maskedValue } from "@effect-noukai/sdk/SafeText"
 import { parseCost } from "@effect-noukai/sdk/Trace"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -119,7 +120,7 @@ export const bless = <E, R>(
     return {
       eval: report.eval,
       run,
-      ...side,
+      ...maskedValue(side) as typeof side,
       repeat,
       hashes: { ...hashes, checks: sortedRecord(hashes.checks) },
       cost: cost.candidate,

@@ -145,7 +145,10 @@ export const summing = (names: ReadonlyArray<string>, hasBaseline: boolean) => {
     // without a limit of its own, a check may regress if the mean does not
     const thresholds: Thresholds = mean === undefined ? given : {
       ...given,
-      checks: Record.map(checks, (_, name) => ({ maxRegressed: Infinity, ...given.checks?.[name] }))
+      checks: {
+        ...given.checks,
+        ...Record.map(checks, (_, name) => ({ maxRegressed: Infinity, ...given.checks?.[name] }))
+      }
     }
     const counted = adjusted(
       thresholds,
@@ -308,7 +311,7 @@ const notMeasured = (
   if (unknown > 0) return `the cost of ${count(unknown, "run")} is unknown`
   if (maxMedianMs !== undefined && time === undefined) return "the times of both sides are unknown"
   const unjudged = Object.keys(thresholds.checks ?? {}).find((name) =>
-    thresholds.checks?.[name]?.minPassRate !== undefined && checks[name]?.candidate.of === 0
+    thresholds.checks?.[name]?.minPassRate !== undefined && (checks[name]?.candidate.of ?? 0) === 0
   )
   if (unjudged !== undefined) return `${unjudged}: no case passes or fails`
   // a part of a mean may have low scores, or the weight 0

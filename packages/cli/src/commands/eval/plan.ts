@@ -1,6 +1,7 @@
 /** `noukai eval plan`. */
 import * as Eval from "@effect-noukai/eval/Eval"
 import type { EvalPlan } from "@effect-noukai/eval/EvalOptions"
+import { maskedValue } from "@effect-noukai/sdk/SafeText"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -36,7 +37,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const { baseline, candidate, cases, others = [], judges, repeat, reused, runs, selection: part } = plan
   const named = ({ flow, name, stored, version }: typeof candidate) => stored ?? name ?? `${flow}@${version}`
   yield* terminal.write(
-    input.json ? jsonLine(plan) : list({
+    input.json ? jsonLine(maskedValue(plan)) : list({
       cases: part === undefined ? cases : `${cases} of ${part.of}`,
       [others.length === 0 ? "candidate" : "candidates"]: [candidate, ...others].map(named).join(", "),
       baseline: baseline && named(baseline),

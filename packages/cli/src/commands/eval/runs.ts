@@ -1,6 +1,7 @@
 /** `noukai eval runs`. */
 import * as Eval from "@effect-noukai/eval/Eval"
 import type { EvalReport } from "@effect-noukai/eval/EvalReport"
+import { maskedValue } from "@effect-noukai/sdk/SafeText"
 import { costText } from "@effect-noukai/sdk/Trace"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -43,7 +44,7 @@ const handle = Effect.fnUntraced(function*(input: Input) {
     return { numbers: new Map(numbers), runs }
   }).pipe(Effect.provide(Layer.merge(store(name, input, true), withoutKey(input))))
   yield* terminal.write(
-    input.json ? jsonLine(runs) : table([
+    input.json ? jsonLine(maskedValue(runs)) : table([
       ["run", "begun (UTC)", "candidate", "baseline", "cases", "trials", "pass", "cost", ""],
       ...runs.map(({ baseline, candidate, cases, isComplete, others = [], repeat, run, selection, startedAt }) => [
         run,

@@ -9,7 +9,7 @@ import { limited, limits } from "../batch/flags.js"
 import { type InputOf, leaf } from "../leaf.js"
 import { asEval, definition, read, store, stored as readStored } from "./evaluation.js"
 import { stored } from "./flags.js"
-import { checked, told } from "./told.js"
+import { checked, checkedSides, told } from "./told.js"
 
 const config = {
   ...stored,
@@ -25,14 +25,14 @@ const handle = Effect.fnUntraced(function*(input: Input) {
   const one = yield* definition(input)
   const { allowErrors, baseline, run } = yield* readStored(one, input)
   const options = { ...yield* limits("run", input), allowErrors, baseline, run, judgeAgain: input.judgeAgain }
-  yield* Effect.flatMap(
-    Eval.score(one, options),
-    ({ run }) =>
-      Effect.flatMap(
-        read(one, input, { run, baseline, allowErrors }),
-        (matrix) => told(input, matrix, (candidate) => Eval.cases(one, { run, candidate, baseline }))
-      )
-  ).pipe(
+  yield* Effect.gen(function*() {
+    // refuses what cannot be reported, before a judge is paid
+    const before = yield* read(one, input, { run, baseline, allowErrors })
+    yield* checkedSides(input, before.reports.length)
+    const { run: scored } = yield* Eval.score(one, options)
+    const matrix = yield* read(one, input, { run: scored, baseline, allowErrors })
+    yield* told(input, matrix, (candidate) => Eval.cases(one, { run: scored, candidate, baseline }))
+  }).pipe(
     Effect.provide(Layer.mergeAll(store(one.name, input, true), BatchEngine.layerLocal, services(input)))
   )
 }, asEval)

@@ -291,7 +291,14 @@ const planned = Effect.fnUntraced(
       return yield* invalid(method, "cases", `have changed since the run ${begun.run} began: begin a new run`)
     }
     const { cases, hash, of } = counts
-    const facts = { ...begun, cases, hash, ...selection && begun.hash === "" && { selection: { ...selection, of } } }
+    const { selection: _, ...whole } = begun
+    const isBegun = begun.hash !== ""
+    // a selection of all cases is none, also when cases are added later
+    const facts: Facts.Facts = isBegun || selection === undefined
+      ? { ...begun, cases, hash }
+      : cases === of
+      ? { ...whole, cases, hash }
+      : { ...begun, cases, hash, selection: { ...selection, of } }
     return { counts, judges, session: { ...session, facts } }
   }
 )
@@ -435,6 +442,7 @@ const pairOf = Effect.fnUntraced(
 export const score = Effect.fnUntraced(function*(definition: Definition, options: ScoreOptions = {}) {
   yield* optionsOf("Eval.score", options, scoreNames)
   const { judges, session } = yield* existing("Eval.score", definition, options)
+  const pair = yield* pairOf("Eval.score", session, options)
   const again = (retry: Parameters<typeof Batch.retry>[1]) =>
     Effect.catchTag(Batch.retry(Facts.judgesId(session.facts), retry), "BatchNotFoundError", () => Effect.void)
   // a judge that failed may judge now
@@ -442,7 +450,6 @@ export const score = Effect.fnUntraced(function*(definition: Definition, options
   if (options.judgeAgain === true) {
     yield* again({ only: "done", acceptDoubleRuns: true, select: { key: Judges.moving } })
   }
-  const pair = yield* pairOf("Eval.score", session, options)
   yield* runJudges(session, judges, limitsOf(session, options))
   return yield* reported(pair, judges, options)
 })

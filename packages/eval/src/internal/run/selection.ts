@@ -35,11 +35,10 @@ export const selecting = ({ selection: { first = Infinity, keys, select } = { of
     (failing?.has(key) ?? true) && (isMatch?.(key) ?? true) && left-- > 0
 }
 
-/** Whether the candidate failed a case, or has no verdict on it. */
+/** Whether the candidate failed a case, also by a check that did not judge the baseline, or has no verdict on it. */
 export const isFailing = ({ checks, mean, verdict }: CaseVerdict): boolean =>
-  verdict === "not comparable"
-    ? (mean?.candidate.verdict ?? together(Object.values(checks).map(({ candidate }) => candidate.verdict))) !== "pass"
-    : verdict !== "pass" && verdict !== "fixed"
+  verdict === "error" ||
+  (mean?.candidate.verdict ?? together(Object.values(checks).map(({ candidate }) => candidate.verdict))) !== "pass"
 
 /** The error of a selection without a case. */
 export const nothing = (method: string, { failing, of, select }: Selection) =>

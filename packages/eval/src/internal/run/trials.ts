@@ -100,7 +100,9 @@ const trialsOf = (session: Session): (one: EvalCase) => ReadonlyArray<Trial> => 
   return (one) => {
     const all = sides.map((side) => {
       const input = inputOf(side, one)
-      return { side, input, hash: shortHash(facts.common + canonical(input)) }
+      // a side may change what the case has already changed
+      const changed = side.blockOverrides === undefined ? "" : canonical(side.blockOverrides)
+      return { side, input, hash: shortHash(facts.common + canonical(input) + changed) }
     })
     return Array.from({ length: facts.repeat }, (_, n) => n + 1).flatMap((trial) =>
       all.map(({ hash, input, side }) => ({
