@@ -5,10 +5,13 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
+import type * as AST from "effect/SchemaAST"
 import { problem } from "./internal/core/makeError.js"
+import { unreadable } from "./internal/kit/names.js"
+import { withoutDigits } from "./internal/kit/plainJson.js"
 import * as Tool from "./internal/run/tool.js"
-import * as AiToolkit from "./internal/run/toolkit.js"
 import { toolSpans } from "./internal/telemetry/spans.js"
 import type { InvalidRequestError, ToolCallLimitError } from "./NoukaiError.js"
 
@@ -23,7 +26,6 @@ export type {
   ToolSet
 } from "./internal/run/tool.js"
 export { isHandled, TypeId } from "./internal/run/tool.js"
-export type { Toolkit } from "./internal/run/toolkit.js"
 
 /**
  * Answers all calls of one round.
@@ -172,7 +174,7 @@ export const handle = <E, R>(
  */
 export const tool = <P, PI, E, R, S = Tool.Json | void, SI = unknown>(
   options: ToolOptions<P, PI, E, R, S, SI>
-): Tool.Tool<E, R> => Tool.completed(options)
+): Tool.Tool<E, R> => options
 
 /**
  * Gathers tools. Each runs by itself, `toolConcurrency` at a time; three rounds in a row in which the model calls one
@@ -185,6 +187,63 @@ export const make = <T extends ReadonlyArray<Tool.Tool<unknown, unknown>>>(...to
   ToolErrors<T> | InvalidRequestError,
   ToolContexts<T>
 > => Tool.gather((tools as ReadonlyArray<Tool.Tool<ToolErrors<T>, ToolContexts<T>>>).map(Tool.typedTool))
+
+/**
+ * The part of an `@effect/ai` `Toolkit.WithHandler` that is used: it is taken by its shape, so that its package is not
+ * needed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Toolkit<out E, out R> {
+  readonly tools: {
+    readonly [name: string]: {
+      readonly name: string
+      readonly description?: string | undefined
+      readonly parametersSchema: { readonly ast: AST.AST }
+    }
+  }
+  readonly handle: (name: never, params: never) => Effect.Effect<
+    { readonly isFailure: boolean; readonly encodedResult: unknown },
+    E,
+    R
+  >
+}
+
+/** Whether an error of a toolkit is the fault of the model's call, not of the handler. */
+const isFault = (error: unknown): error is { readonly description?: unknown } =>
+  Predicate.isTagged(error, "MalformedOutput")
+
+/** Whether the handler's own value does not fit the tool's success schema. */
+const isMisfit = (error: unknown): error is { readonly description?: unknown } =>
+  Predicate.isTagged(error, "MalformedInput")
+
+const ofToolkit = <E, R>(
+  { handle }: Toolkit<E, R>,
+  tool: Toolkit<E, R>["tools"][string]
+): Tool.AnsweringTool<E | InvalidRequestError, R> => {
+  const { name } = tool
+  const parameters = Predicate.hasProperty(tool, "providerName") || !Predicate.hasProperty(tool, "parametersSchema")
+    ? "it is run by a model provider, not by this program"
+    : tool.parametersSchema.ast
+  return {
+    ...Tool.declare(tool, parameters, (reason) => problem(`tools.${name}`, `cannot be sent: ${reason}`)),
+    answer: (args, call, { method, onFailure }) =>
+      handle(name as never, withoutDigits(args) as never).pipe(
+        Effect.map(({ encodedResult }) => Tool.answered(call, encodedResult)),
+        Effect.catchAll((error) => {
+          if (isFault(error)) {
+            return Effect.succeed(Tool.faulty(call, "bad arguments", String(error.description ?? "they do not fit")))
+          }
+          return Effect.fail(
+            isMisfit(error) && onFailure === "fail"
+              ? Tool.misfit(method, name, String(error.description ?? "the value does not fit"))
+              : error
+          )
+        })
+      )
+  }
+}
 
 /**
  * The tools of an `@effect/ai` toolkit with its handlers. Bad arguments go back to the model as a tool error. Tools that a
@@ -207,6 +266,18 @@ export const make = <T extends ReadonlyArray<Tool.Tool<unknown, unknown>>>(...to
  * @since 0.1.0
  * @category constructors
  */
-export const fromToolkit: <E, R>(
-  toolkit: AiToolkit.Toolkit<E, R>
-) => Tool.ToolSet<E | InvalidRequestError, R> = AiToolkit.fromToolkit
+export const fromToolkit = <E, R>(toolkit: Toolkit<E, R>): Tool.ToolSet<E | InvalidRequestError, R> => {
+  const wrong = (reason: string): Tool.ToolSet<never, never> => ({
+    ...Tool.gather<never, never>([]),
+    problem: problem("tools", reason)
+  })
+  try {
+    return typeof toolkit.handle === "function"
+      ? Tool.gather(Object.values(toolkit.tools).map((tool) => ofToolkit(toolkit, tool)))
+      : wrong(
+        "are not an @effect/ai toolkit with its handlers: provide them first, as in Effect.map(toolkit, Tools.fromToolkit)"
+      )
+  } catch {
+    return wrong(unreadable)
+  }
+}

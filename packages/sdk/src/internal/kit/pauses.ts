@@ -6,7 +6,7 @@
  * @see docs/wire.md#results
  */
 import { checkJson } from "./jsonProblem.js"
-import { unreadable } from "./names.js"
+import { type Problem, unreadable } from "./names.js"
 import {
   canonicalText,
   type Digits,
@@ -100,12 +100,6 @@ export const distinctCalls = (calls: ReadonlyArray<ToolCall>): ReadonlyArray<Too
   return [...distinct.values()]
 }
 
-/** A field of the results that is wrong, and the reason. */
-export interface ResultProblem {
-  readonly field: string
-  readonly reason: string
-}
-
 /** A limit far above the calls of any pause. */
 export const maxResults = 10_000
 
@@ -113,7 +107,7 @@ export const maxResults = 10_000
 type NameContent = (place: string, toolCallId: string) => string
 
 /** Whether content is JSON as it is, and has a text. */
-const checkContent = (field: string, content: unknown): ResultProblem | undefined =>
+const checkContent = (field: string, content: unknown): Problem | undefined =>
   checkJson(field, content) ??
     (written(content) === undefined ? { field, reason: "must be a string or JSON" } : undefined)
 
@@ -126,46 +120,34 @@ export const checkResults = (
   calls: ReadonlyArray<{ readonly id: string }>,
   results: unknown,
   nameOf: NameContent = (place) => place
-): ResultProblem | undefined => {
+): Problem | undefined => {
   let field = "results"
-  const at = (place: string) => field = place
   try {
-    return problemOfResults(calls, results, nameOf, at)
+    if (!Array.isArray(results) || results.length > maxResults) {
+      return { field, reason: "must be an array with one result per tool call" }
+    }
+    const open = new Set(calls.map((call) => call.id))
+    const answered = new Set<string>()
+    for (const [index, result] of results.entries()) {
+      field = `results[${index}]`
+      const { content, then, toolCallId: id }: { readonly [key: string]: unknown } = isRecord(result) ? result : {}
+      if (typeof then === "function") return { field, reason: "must be a result, not a promise: await it" }
+      if (typeof id !== "string" || (id === "" && !open.has(id))) {
+        return { field: `${field}.toolCallId`, reason: "must be the id of a tool call" }
+      }
+      if (answered.has(id)) return { field, reason: `${JSON.stringify(id)} is answered twice` }
+      if (!open.has(id)) return { field: `${field}.toolCallId`, reason: `${JSON.stringify(id)} was not asked for` }
+      const found = checkContent(nameOf(`${field}.content`, id), content)
+      if (found !== undefined) return found
+      answered.add(id)
+    }
+    const missing = [...open].filter((id) => !answered.has(id))
+    return missing.length === 0
+      ? undefined
+      : { field: "results", reason: `no result for ${missing.map((id) => JSON.stringify(id)).join(", ")}` }
   } catch {
     return { field, reason: unreadable }
   }
-}
-
-/** `reading` is called with the place of each result before it is read. */
-const problemOfResults = (
-  calls: ReadonlyArray<{ readonly id: string }>,
-  results: unknown,
-  nameOf: NameContent,
-  reading: (place: string) => void
-): ResultProblem | undefined => {
-  if (!Array.isArray(results) || results.length > maxResults) {
-    return { field: "results", reason: "must be an array with one result per tool call" }
-  }
-  const open = new Set(calls.map((call) => call.id))
-  const answered = new Set<string>()
-  for (const [index, result] of results.entries()) {
-    const at = `results[${index}]`
-    reading(at)
-    const { content, then, toolCallId: id }: { readonly [key: string]: unknown } = isRecord(result) ? result : {}
-    if (typeof then === "function") return { field: at, reason: "must be a result, not a promise: await it" }
-    if (typeof id !== "string" || (id === "" && !open.has(id))) {
-      return { field: `${at}.toolCallId`, reason: "must be the id of a tool call" }
-    }
-    if (answered.has(id)) return { field: at, reason: `${JSON.stringify(id)} is answered twice` }
-    if (!open.has(id)) return { field: `${at}.toolCallId`, reason: `${JSON.stringify(id)} was not asked for` }
-    const found = checkContent(nameOf(`${at}.content`, id), content)
-    if (found !== undefined) return found
-    answered.add(id)
-  }
-  const missing = [...open].filter((id) => !answered.has(id))
-  return missing.length === 0
-    ? undefined
-    : { field: "results", reason: `no result for ${missing.map((id) => JSON.stringify(id)).join(", ")}` }
 }
 
 /** The results of a round that {@link checkResults} has checked, in the order of its calls. */

@@ -180,19 +180,19 @@ export const deliveredOf = (
     case "step_started":
       return new StepStarted(event, RunFold.placeOf(before, event.stepId))
     case "step_input": {
-      const inputData = RunFold.inputOf(event)
+      const { digits, value: inputData } = RunFold.inputOf(event)
       const { stepId, type } = event
       return withDigits(
         Object.assign(new Delivered(event), inputData === undefined ? { type, stepId } : { type, stepId, inputData }),
-        digitsIn([["inputData", RunFold.digitsOfInput(event)]])
+        digitsIn([["inputData", digits]])
       )
     }
     case "step_output": {
-      const outputData = RunFold.partialOutputOf(event)
+      const { digits, value: outputData } = RunFold.partialOutputOf(event)
       const { stepId, type } = event
       return withDigits(
         Object.assign(new Delivered(event), outputData === undefined ? { type, stepId } : { type, stepId, outputData }),
-        digitsIn([["outputData", RunFold.digitsOfPartial(event)]])
+        digitsIn([["outputData", digits]])
       )
     }
     case "step_completed":

@@ -126,10 +126,9 @@ const follow = <E, R>(
     let failures = 0
     let isLastLook = false
 
-    const completions = (state: RunState | undefined) => state?.last?.length ?? 0
     const reached = (state: RunState) => {
       here = state
-      if (completions(state) >= completions(latest)) latest = state
+      if (state.completions >= latest.completions) latest = state
     }
     const isAtPause = () => isManual && here?.end?._tag === "tools"
     const patience = () =>
@@ -179,7 +178,7 @@ const follow = <E, R>(
           return Effect.flatMap(isAtStart(run), (is) => is ? silent : again(error))
         }
         // a place that was not read again would be one to pay from twice
-        if (here === undefined || completions(here) < completions(latest)) return again(error)
+        if (here === undefined || here.completions < latest.completions) return again(error)
         if (isLastLook) return silent
         // the connection may be silent where the run is not
         isLastLook = true

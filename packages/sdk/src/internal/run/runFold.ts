@@ -9,28 +9,26 @@
  * @see docs/wire.md#outputs
  * @see docs/wire.md#live-traces
  */
+import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
 import type { FlowCursor, PendingTools } from "../../FlowCursor.js"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { ErrorCode } from "../../NoukaiError.js"
 import { known } from "../core/makeError.js"
 import { isOfRun, otherRun } from "../core/runProblem.js"
 import { callsOf } from "../kit/pauses.js"
-import { type Digits, digitsAt, digitsIn, digitsOf } from "../kit/plainJson.js"
+import { digitsAt, digitsIn, digitsOf, type Exact } from "../kit/plainJson.js"
 
 /** The code of a pause that a call cannot answer. */
 export const unanswered: ErrorCode = "TOOL_CALLS_UNANSWERED_CLIENT"
 
 /** A known output, and the event that carried it. */
-export interface KnownOutput {
-  readonly value: unknown
-  readonly digits: Digits | undefined
+export interface KnownOutput extends Exact {
   readonly from: "completed" | "step_output"
 }
 
 /** A known result of a run, and its origin. */
-export interface KnownResult {
-  readonly value: unknown
-  readonly digits: Digits | undefined
+export interface KnownResult extends Exact {
   readonly from: "completed" | "last_step"
 }
 
@@ -47,69 +45,52 @@ export type RunEnd =
   /** The event does not fit the run. */
   | { readonly _tag: "unexpected"; readonly reason: string; readonly code?: ErrorCode }
 
-/**
- * A step that has completed, after those before it. Of a step that completed several times, the last output counts.
- *
- * V8 keeps the objects that old objects refer to until its next full collection, even if the old ones are dead. A long
- * array is an old object, and so are object literals that mostly live long. Instances of a class are not.
- */
-class Completion {
-  /** The number of completions, this one included. */
-  readonly length: number
-  constructor(
-    readonly stepId: string,
-    readonly output: unknown,
-    readonly digits: Digits | undefined,
-    readonly before: Completion | undefined
-  ) {
-    this.length = before === undefined ? 1 : before.length + 1
-  }
-}
-
 /** The output of a completed step that no event carried. */
 const unknownOutput = Symbol("unknown output")
 
+/** The last output of a completed step. Steps are in the order in which they completed first. */
+interface StepResult extends Exact {
+  readonly order: number
+}
+
 /** The output of a step that has not completed, or has completed without an output of its own. */
-interface KeptOutput {
-  readonly stepId: string
+interface KeptOutput extends Exact {
   /** The rank of its best output since it last began or completed. */
   readonly rank: number
-  readonly value: unknown
-  readonly digits: Digits | undefined
   /** The rank of the output that it completed with. */
   readonly taken: number | undefined
 }
 
 /** A state of a run that a fold makes. It is a class, because V8 copies spread objects slowly. */
 class Draft {
-  /** The cursor that the run goes on from. */
-  start: FlowCursor
   executionId: string | undefined
   /** The id by which events name the run. */
   named: string | undefined
   /** The index of the first step that has not completed, in the whole flow. */
-  stepIndex: number
+  stepIndex = 0
   stepCount: number | undefined
   pending: PendingTools | undefined
   /** The answered pause of the step that completed last. */
   answered: PendingTools | undefined
-  rounds: number
+  rounds = 0
   /** The step that completed last. */
   lastStepId: string | undefined
-  /** The step that completed last, and those before it. */
-  last: Completion | undefined
+  /** The results of the steps that have completed, by step. */
+  results = HashMap.empty<string, StepResult>()
+  /** The number of completions: a step in a loop has several. */
+  completions = 0
   /** Whether an event has begun the run. */
-  begun: boolean
+  begun = false
   /** Whether the last step may have completed, and the end of the run been lost. */
-  mayBeOver: boolean
+  mayBeOver = false
   /** Whether the last step, which has been delivered, runs again, because the events after it were lost. */
-  again: boolean
+  again = false
   /** The first step of this response. */
-  requested: number
+  requested = -1
   /** Whether this response runs no step after that one. */
-  isOneStep: boolean
+  isOneStep = false
   /** Whether a step has completed in this response. */
-  completedHere: boolean
+  completedHere = false
   /** The step that completed last, until an event of another step: a loop may complete once per iteration. */
   justCompleted: string | undefined
   /**
@@ -117,46 +98,54 @@ class Draft {
    * trace share it: an entry counts in the states that are past its index.
    */
   places: Map<string, number> | undefined
-  /** Outputs of this response: a step that is cut off or paused runs again. */
-  kept: ReadonlyArray<KeptOutput>
+  /** Outputs of this response, by step: a step that is cut off or paused runs again. */
+  kept = HashMap.empty<string, KeptOutput>()
   /** The output of the step that the last event completed. */
   output: KnownOutput | undefined
   /** The progress of the run at the last pause, and the number of pauses since it changed. */
-  pauses: { readonly progress: number; readonly times: number }
+  pauses = { progress: 0, times: 0 }
   end: RunEnd | undefined
 
-  constructor(from: RunState) {
-    this.start = from.start
-    this.executionId = from.executionId
-    this.named = from.named
-    this.stepIndex = from.stepIndex
-    this.stepCount = from.stepCount
-    this.pending = from.pending
-    this.answered = from.answered
-    this.rounds = from.rounds
-    this.lastStepId = from.lastStepId
-    this.last = from.last
-    this.begun = from.begun
-    this.mayBeOver = from.mayBeOver
-    this.again = from.again
-    this.requested = from.requested
-    this.isOneStep = from.isOneStep
-    this.completedHere = from.completedHere
-    this.justCompleted = from.justCompleted
-    this.places = from.places
-    this.kept = from.kept
-    this.output = from.output
-    this.pauses = from.pauses
-    this.end = from.end
-  }
+  /** @param start the cursor that the run goes on from */
+  constructor(readonly start: FlowCursor) {}
+}
+
+const copyOf = (from: RunState): Draft => {
+  const draft = new Draft(from.start)
+  draft.executionId = from.executionId
+  draft.named = from.named
+  draft.stepIndex = from.stepIndex
+  draft.stepCount = from.stepCount
+  draft.pending = from.pending
+  draft.answered = from.answered
+  draft.rounds = from.rounds
+  draft.lastStepId = from.lastStepId
+  draft.results = from.results
+  draft.completions = from.completions
+  draft.begun = from.begun
+  draft.mayBeOver = from.mayBeOver
+  draft.again = from.again
+  draft.requested = from.requested
+  draft.isOneStep = from.isOneStep
+  draft.completedHere = from.completedHere
+  draft.justCompleted = from.justCompleted
+  draft.places = from.places
+  draft.kept = from.kept
+  draft.output = from.output
+  draft.pauses = from.pauses
+  draft.end = from.end
+  return draft
 }
 
 /** The state of a run. It never changes: each event makes another. */
 export type RunState = Readonly<Draft>
 
 /** A state with other values. */
-export const changed = (state: RunState, changes: Partial<RunState>): RunState =>
-  Object.assign(new Draft(state), changes)
+export const changed = (state: RunState, changes: Partial<RunState>): RunState => Object.assign(copyOf(state), changes)
+
+/** A state without the outputs of steps. */
+export const withoutOutputs = (state: RunState): RunState =>
+  changed(state, { results: HashMap.empty(), kept: HashMap.empty() })
 
 /** Whether every step has completed, as far as the number of steps is known. */
 export const isOver = (
@@ -165,38 +154,23 @@ export const isOver = (
 
 /** The state of a run at a cursor. */
 export const stateAt = (start: FlowCursor, mayBeOver = false): RunState => {
-  const isAnswered = isOver(start) && start.pending?.toolCalls === undefined
-  const { executionId, lastStepId, outputs, rounds, stepCount, stepIndex } = start
-  let last: Completion | undefined
-  for (const [stepId, output] of Object.entries(outputs)) {
-    last = new Completion(stepId, output, digitsAt(start.digits, stepId), last)
+  const { executionId, lastStepId, outputs, pending, rounds, stepCount, stepIndex } = start
+  const isAnswered = isOver(start) && pending?.toolCalls === undefined
+  const state = new Draft(start)
+  for (const [stepId, value] of Object.entries(outputs)) {
+    setResult(state, stepId, { value, digits: digitsAt(start.digits, stepId) })
   }
-  if (lastStepId !== undefined && !Object.hasOwn(outputs, lastStepId)) {
-    last = new Completion(lastStepId, unknownOutput, undefined, last)
-  }
-  return new Draft({
-    start,
+  if (lastStepId !== undefined && !Object.hasOwn(outputs, lastStepId)) setResult(state, lastStepId)
+  return Object.assign(state, {
     executionId,
     named: executionId,
     stepIndex,
     stepCount,
-    pending: isAnswered ? undefined : start.pending,
-    answered: isAnswered ? start.pending : undefined,
+    ...(isAnswered ? { answered: pending } : { pending }),
     rounds,
     lastStepId,
-    last,
-    begun: false,
     mayBeOver,
-    again: false,
-    requested: -1,
-    isOneStep: false,
-    completedHere: false,
-    justCompleted: undefined,
-    places: undefined,
-    kept: [],
-    output: undefined,
-    pauses: { progress: outputsByStep(last).size, times: 0 },
-    end: undefined
+    pauses: { progress: progressOf(state), times: 0 }
   })
 }
 
@@ -218,7 +192,7 @@ export const begin = (state: RunState, isOneStep: boolean): RunState =>
     isOneStep,
     completedHere: false,
     justCompleted: undefined,
-    kept: [],
+    kept: HashMap.empty(),
     end: undefined
   })
 
@@ -233,34 +207,24 @@ export const answered = (state: RunState, pending: PendingTools): RunState =>
 /** The step that the next request runs. */
 export const stepToRun = ({ again, stepIndex }: RunState): number => again ? stepIndex - 1 : stepIndex
 
-/** Outputs by step, in the order in which the steps completed first. */
-const outputsByStep = (last: Completion | undefined): Map<string, Completion> => {
-  const completions: Array<Completion> = []
-  for (let at = last; at !== undefined; at = at.before) completions.push(at)
-  const outputs = new Map<string, Completion>()
-  for (const completion of completions.reverse()) outputs.set(completion.stepId, completion)
-  return outputs
-}
-
 /** The outputs so far, without one, and the digits of their numbers. */
-export const outputsOf = ({ last }: RunState, but?: string) => {
-  const known = [...outputsByStep(last).values()].filter(({ output, stepId }) =>
-    output !== unknownOutput && stepId !== but
-  )
+export const outputsOf = ({ results }: RunState, but?: string) => {
+  const known = HashMap.toEntries(results)
+    .filter(([stepId, { value }]) => value !== unknownOutput && stepId !== but)
+    .sort(([, a], [, b]) => a.order - b.order)
   const outputs: { readonly [stepId: string]: unknown } = Object.fromEntries(
-    known.map(({ output, stepId }) => [stepId, output])
+    known.map(([stepId, { value }]) => [stepId, value])
   )
-  return { outputs, digits: digitsIn(known.map(({ digits, stepId }) => [stepId, digits])) }
+  return { outputs, digits: digitsIn(known.map(([stepId, { digits }]) => [stepId, digits])) }
 }
 
 /** The number of different steps that have completed: running one again is not progress. */
-export const progressOf = ({ last }: RunState): number => outputsByStep(last).size
+export const progressOf = ({ results }: RunState): number => HashMap.size(results)
 
 /** The output of the step that completed last, if it is known. */
-const lastOutput = ({ last, lastStepId }: RunState): Omit<KnownResult, "from"> | undefined => {
-  let at = lastStepId === undefined ? undefined : last
-  while (at !== undefined && at.stepId !== lastStepId) at = at.before
-  return at === undefined || at.output === unknownOutput ? undefined : { value: at.output, digits: at.digits }
+const lastOutput = ({ lastStepId, results }: RunState): Exact | undefined => {
+  const last = lastStepId === undefined ? undefined : Option.getOrUndefined(HashMap.get(results, lastStepId))
+  return last?.value === unknownOutput ? undefined : last
 }
 
 /** The place of the run, as a value for callers. */
@@ -288,25 +252,12 @@ export const cursorAt = (state: RunState): FlowCursor => {
   })
 }
 
-const minCompaction = 1024
-
-/** The completions with one more. Replaced outputs are dropped: a step in a loop would fill the memory with them. */
-const adding = (
-  before: Completion | undefined,
-  stepId: string,
-  output: unknown,
-  digits: Digits | undefined
-): Completion => {
-  const last = new Completion(stepId, output, digits, before)
-  const { length } = last
-  // only at 1,024 · 8ⁿ, since it reads them all
-  if (length < minCompaction || (length & (length - 1)) !== 0 || Math.clz32(length) % 3 !== 0) return last
-  const outputs = outputsByStep(last)
-  if (outputs.size * 2 > length) return last
-  let compact = last
-  let latest: Completion | undefined
-  for (const [id, { digits, output }] of outputs) compact = latest = new Completion(id, output, digits, latest)
-  return compact
+/** Keeps the result of a step that has completed. */
+const setResult = (state: Draft, stepId: string, { digits, value }: Exact = { value: unknownOutput }): void => {
+  const before = Option.getOrUndefined(HashMap.get(state.results, stepId))
+  const order = before?.order ?? HashMap.size(state.results)
+  state.results = HashMap.set(state.results, stepId, { order, value, digits })
+  state.completions++
 }
 
 /** The index of a completed step that runs again: in a loop or, in a trace, at any time. */
@@ -322,72 +273,52 @@ export const placeOf = (state: RunState, stepId: string): number => placeBefore(
 /** The rank of an output: one of a higher rank is not replaced by one of a lower rank. */
 const ranks = { none: 0, outputData: 1, outputContext: 2 } as const
 
-/** The input of a step; `undefined` if the event carries none. */
-export const inputOf = (event: WireEventOf<"step_input">): unknown =>
-  event.inputContext === undefined ? event.inputData : event.inputContext
+/** The value of a field, and the digits of its numbers. */
+const exactOf = <K extends string>(event: { readonly [F in K]?: unknown }, field: K): Exact => ({
+  value: event[field],
+  digits: digitsAt(digitsOf(event), field)
+})
 
-export const digitsOfInput = (event: WireEventOf<"step_input">): Digits | undefined =>
-  digitsAt(digitsOf(event), event.inputContext === undefined ? "inputData" : "inputContext")
+/** The input of a step; `undefined` if the event carries none. */
+export const inputOf = (event: WireEventOf<"step_input">): Exact =>
+  exactOf(event, event.inputContext === undefined ? "inputData" : "inputContext")
 
 /** The value of a partial output; `undefined` if the event carries none. */
-export const partialOutputOf = (event: WireEventOf<"step_output">): unknown =>
-  event.outputContext === undefined ? event.outputData : event.outputContext
+export const partialOutputOf = (event: WireEventOf<"step_output">): Exact =>
+  exactOf(event, event.outputContext === undefined ? "outputData" : "outputContext")
 
-export const digitsOfPartial = (event: WireEventOf<"step_output">): Digits | undefined =>
-  digitsAt(digitsOf(event), event.outputContext === undefined ? "outputData" : "outputContext")
-
-/** The number of kept outputs from which on the oldest one of a completed step is forgotten. */
-const manyKept = 16
-
-/** The kept outputs with another one of a step, or without one. */
-const keeping = (kept: ReadonlyArray<KeptOutput>, stepId: string, output?: KeptOutput): ReadonlyArray<KeptOutput> => {
-  const old = keptOf(kept, stepId) ??
-    (output === undefined || kept.length < manyKept ? undefined : kept.find(({ taken }) => taken !== undefined))
-  const next: Array<KeptOutput> = []
-  for (const one of kept) if (one !== old) next.push(one)
-  if (output !== undefined) next.push(output)
-  return next
-}
-
-const keptOf = (kept: ReadonlyArray<KeptOutput>, stepId: string): KeptOutput | undefined => {
-  for (const one of kept) if (one.stepId === stepId) return one
-  return undefined
-}
+const keptOf = ({ kept }: RunState, stepId: string): KeptOutput | undefined =>
+  Option.getOrUndefined(HashMap.get(kept, stepId))
 
 /** An output. One of a step that has completed replaces its output. */
 const stepOutput = (state: Draft, event: WireEventOf<"step_output">): void => {
   const { stepId } = event
-  const value = partialOutputOf(event)
-  if (value === undefined) return
+  const output = partialOutputOf(event)
+  if (output.value === undefined) return
   const rank = event.outputContext === undefined ? ranks.outputData : ranks.outputContext
-  const kept = keptOf(state.kept, stepId)
-  const digits = digitsOfPartial(event)
-  const best = kept === undefined || rank >= kept.rank ? { rank, value, digits } : kept
+  const kept = keptOf(state, stepId)
   const isLate = kept?.taken !== undefined && kept.taken <= rank
-  const taken = isLate ? rank : kept?.taken
-  if (isLate) state.last = adding(state.last, stepId, value, digits)
-  const { rank: bestRank, value: bestValue } = best
-  state.kept = keeping(state.kept, stepId, { stepId, rank: bestRank, value: bestValue, digits: best.digits, taken })
+  if (isLate) setResult(state, stepId, output)
+  const best = kept === undefined || rank >= kept.rank ? { rank, ...output } : kept
+  state.kept = HashMap.set(state.kept, stepId, { ...best, taken: isLate ? rank : kept?.taken })
 }
 
 const stepCompleted = (state: Draft, event: WireEventOf<"step_completed">): void => {
   const { stepId } = event
-  const kept = keptOf(state.kept, stepId)
-  const output: KnownOutput | undefined = event.output !== undefined
-    ? { value: event.output, digits: digitsAt(digitsOf(event), "output"), from: "completed" }
-    : kept === undefined || kept.rank === ranks.none
-    ? undefined
-    : { value: kept.value, digits: kept.digits, from: "step_output" }
-  const finished = event.output === undefined
-    ? { stepId, rank: ranks.none, value: undefined, digits: undefined, taken: kept?.rank ?? ranks.none }
-    : undefined
   const { again } = state
+  const kept = keptOf(state, stepId)
   const isRepeated = placeBefore(state, stepId) !== undefined
-  state.output = output
-  state.kept = keeping(state.kept, stepId, finished)
+  if (event.output !== undefined) {
+    state.output = { ...exactOf(event, "output"), from: "completed" }
+    state.kept = HashMap.remove(state.kept, stepId)
+  } else {
+    const { digits, rank, value } = kept ?? { rank: ranks.none, value: undefined }
+    state.output = rank === ranks.none ? undefined : { value, digits, from: "step_output" }
+    state.kept = HashMap.set(state.kept, stepId, { rank: ranks.none, value: undefined, taken: rank })
+  }
   state.justCompleted = stepId
-  if (output !== undefined || !again) {
-    state.last = adding(state.last, stepId, output === undefined ? unknownOutput : output.value, output?.digits)
+  if (state.output !== undefined || !again) {
+    setResult(state, stepId, state.output)
     state.lastStepId = stepId
   }
   if (again) return
@@ -447,8 +378,8 @@ const toolsRequired = (state: Draft, event: WireEventOf<"tool_calls_required">):
   }
   const digits = digitsOf(event)
   const ofOutputs = digitsAt(digits, "accumulatedOutputs")
-  for (const [id, output] of Object.entries(event.accumulatedOutputs ?? {})) {
-    state.last = adding(state.last, id, output, digitsAt(ofOutputs, id))
+  for (const [id, value] of Object.entries(event.accumulatedOutputs ?? {})) {
+    setResult(state, id, { value, digits: digitsAt(ofOutputs, id) })
   }
   if (state.places === undefined) {
     if (state.executionId === undefined) {
@@ -481,10 +412,10 @@ const flowCompleted = (state: Draft, event: WireEventOf<"flow_completed">): void
     state.end = { _tag: "failed", stepId, result: event.result }
     return
   }
-  const last = event.result === undefined ? lastOutput(state) : undefined
+  const last = lastOutput(state)
   const result: KnownResult | undefined = event.result !== undefined
-    ? { value: event.result, digits: digitsAt(digitsOf(event), "result"), from: "completed" }
-    : last && { ...last, from: "last_step" }
+    ? { ...exactOf(event, "result"), from: "completed" }
+    : last && { value: last.value, digits: last.digits, from: "last_step" }
   state.end = { _tag: "completed", event, result }
 }
 
@@ -512,12 +443,12 @@ const isOfThisRun = (
 /** Events that change no state. */
 const isInert = ({ again, end, justCompleted, kept }: RunState, { type }: WireEvent): boolean =>
   !again && end === undefined && justCompleted === undefined &&
-  (type === "step_input" || type === "unknown" || (type === "step_started" && kept.length === 0))
+  (type === "step_input" || type === "unknown" || (type === "step_started" && HashMap.isEmpty(kept)))
 
 /** The state of a run after an event of it. */
 export const fold = (before: RunState, event: WireEvent): RunState => {
   if (isInert(before, event)) return before
-  const state = new Draft(before)
+  const state = copyOf(before)
   const stepId = event.type === "unknown" ? event.data.stepId : "stepId" in event ? event.stepId : undefined
   if (state.justCompleted !== undefined && typeof stepId === "string" && stepId !== state.justCompleted) {
     state.justCompleted = undefined
@@ -531,7 +462,7 @@ export const fold = (before: RunState, event: WireEvent): RunState => {
       state.begun = true
       break
     case "step_started":
-      state.kept = keeping(state.kept, event.stepId)
+      state.kept = HashMap.remove(state.kept, event.stepId)
       break
     case "step_output":
       stepOutput(state, event)

@@ -143,7 +143,7 @@ export class StreamWalk<E, R> {
 
   private deliver(emit: Emit): Effect.Effect<void> {
     const events = this.out.splice(0)
-    const isLong = this.next._tag === "done" && events.length > 1 && (this.state.last?.length ?? 0) > manyOutputs
+    const isLong = this.next._tag === "done" && events.length > 1 && this.state.completions > manyOutputs
     return isLong ? Effect.zipRight(emit(events.slice(0, -1)), emit(events.slice(-1))) : emit(events)
   }
 
@@ -352,12 +352,15 @@ export class StreamWalk<E, R> {
   /** Runs the handler for the pause in the state of the run. */
   private answer(answering: HandlerStrategy<E, R>): Effect.Effect<void, E | CallError, R> {
     return Effect.gen(this, function*() {
-      const { settings: { addressText, http, method }, spans, state: { executionId = "", last, pending, rounds } } =
-        this
+      const {
+        settings: { addressText, http, method },
+        spans,
+        state: { completions, executionId = "", pending, rounds }
+      } = this
       if (pending?.toolCalls === undefined) return
       const { iterationsUsed, stepId, toolCallMessages, toolCalls } = pending
       // a loop completes a step several times
-      const place = [last?.length, stepId, iterationsUsed, toolCallMessages]
+      const place = [completions, stepId, iterationsUsed, toolCallMessages]
       const answered = Effect.mapError(
         answer(answering, { http, method, addressText, executionId, toolCalls, place, rounds }),
         (error) => this.failures.ofHandler(error)
@@ -387,7 +390,7 @@ export class StreamWalk<E, R> {
       )
       // V8 keeps streams longer than they are read, and the outputs with them
       this.out.splice(0)
-      this.state = RunFold.changed(this.state, { last: undefined, kept: [] })
+      this.state = RunFold.withoutOutputs(this.state)
     })
 
   /** Settles the costs of the walk, unless it was left after the request of a step. */

@@ -69,9 +69,9 @@ export interface ToolOutcome extends ToolResult {
 /** One typed tool; made by `Tools.tool`, gathered by `Tools.make`. */
 export interface Tool<out E, out R> {
   readonly name: string
-  readonly description: string | undefined
+  readonly description?: string | undefined
   readonly parameters: Schema.Schema.AnyNoContext
-  readonly success: Schema.Schema.AnyNoContext | undefined
+  readonly success?: Schema.Schema.AnyNoContext | undefined
   readonly handler: (parameters: never, call: ToolCall) => Effect.Effect<unknown, E, R>
 }
 
@@ -151,29 +151,25 @@ const ofParameters = (ast: AST.AST): JsonObject | string => {
   }
 }
 
-/** The declaration of a tool, and the reason why its parameters cannot be sent, if they cannot. */
-export interface DeclaredTool {
-  readonly declaration: ToolDeclaration
-  readonly problem: string | undefined
-}
-
-/** @param parameters the schema of its parameters, or why it has none */
+/**
+ * The declaration of a tool, and the problem of one whose parameters cannot be sent.
+ *
+ * @param parameters the schema of its parameters, or why it has none
+ */
 export const declare = (
-  tool: { readonly name: string; readonly description?: string | undefined },
-  parameters: AST.AST | string
-): DeclaredTool => {
+  { description, name }: { readonly name: string; readonly description?: string | undefined },
+  parameters: AST.AST | string,
+  problemOf: (reason: string) => Problem
+): Omit<AnsweringTool<never, never>, "answer"> => {
   const schema = typeof parameters === "string" ? parameters : ofParameters(parameters)
   const hasSchema = typeof schema !== "string"
   return {
+    name,
     declaration: {
       type: "function",
-      function: known({
-        name: tool.name,
-        description: tool.description,
-        parameters: hasSchema ? schema : undefined
-      })
+      function: known({ name, description, parameters: hasSchema ? schema : undefined })
     },
-    problem: hasSchema ? undefined : schema
+    problem: hasSchema ? undefined : problemOf(schema)
   }
 }
 
@@ -204,21 +200,26 @@ export const faulty = (call: ToolCall, fault: NonNullable<ToolOutcome["fault"]>,
   fault
 })
 
-/** The result of a call, unless JSON would drop or replace a part of its content: a map, a promise, a number without end. */
-export const sendable = (
+/** The result of a call, or the message of its failure where failures are reported to the model. */
+const reported = <E, R>(
   call: ToolCall,
-  { facts, method, onFailure }: RoundSettings,
+  { onFailure }: RoundSettings,
+  answer: Effect.Effect<ToolOutcome, E, R>
+): Effect.Effect<ToolOutcome, E, R> =>
+  onFailure === "report" ? Effect.catchAll(answer, (error) => Effect.succeed(failed(call, error))) : answer
+
+/** The result of a call, unless JSON would drop or replace a part of its content: a map, a promise, a number without end. */
+const sendable = (
+  call: ToolCall,
+  { facts, method }: RoundSettings,
   outcome: ToolOutcome
 ): Effect.Effect<ToolOutcome, InvalidRequestError> => {
   const found = checkJson(`tools.${call.name}.result`, outcome.content)
-  if (found === undefined) return Effect.succeed(outcome)
-  const error = invalid(method, found.field, found.reason, facts)
-  return onFailure === "report" ? Effect.succeed(failed(call, error)) : Effect.fail(error)
+  return found === undefined ? Effect.succeed(outcome) : Effect.fail(invalid(method, found.field, found.reason, facts))
 }
 
 /**
- * The results of a handler, which are all {@link sendable}. Results that answer no call, or cannot be read, are refused
- * later.
+ * The results of a handler, which are all sendable. Results that answer no call, or cannot be read, are refused later.
  */
 export const allSendable = (
   calls: ReadonlyArray<ToolCall>,
@@ -227,7 +228,7 @@ export const allSendable = (
 ): Effect.Effect<ReadonlyArray<ToolOutcome>, InvalidRequestError> => {
   const checked = (result: ToolOutcome) => {
     const call = Predicate.isRecord(result) ? calls.find(({ id }) => id === result.toolCallId) : undefined
-    return call === undefined ? Effect.succeed(result) : sendable(call, settings, result)
+    return call === undefined ? Effect.succeed(result) : reported(call, settings, sendable(call, settings, result))
   }
   try {
     return Array.isArray(results) ? Effect.all(Array.from(results, checked)) : Effect.succeed(results)
@@ -246,7 +247,8 @@ export interface AnsweringTool<E, R> {
   readonly declaration: ToolDeclaration
   /** The reason why the tool cannot be sent; runs with it are refused. */
   readonly problem: Problem | undefined
-  readonly answer: (call: ToolCall, settings: RoundSettings) => Effect.Effect<ToolOutcome, E, R>
+  /** Takes the arguments of the call as a value. */
+  readonly answer: (args: unknown, call: ToolCall, settings: RoundSettings) => Effect.Effect<ToolOutcome, E, R>
 }
 
 const isTool = (u: unknown): boolean =>
@@ -255,35 +257,13 @@ const isTool = (u: unknown): boolean =>
   Schema.isSchema(u.parameters) && (u.success === undefined || Schema.isSchema(u.success)) &&
   typeof u.handler === "function"
 
-const noTool: AnsweringTool<never, never> = {
+/** Stands for a tool that is refused with its run. */
+const refused = (field: string, reason: string): AnsweringTool<never, never> => ({
   name: "",
   declaration: { type: "function", function: { name: "" } },
-  problem: {
-    field: "tools",
-    reason: "must be made by Tools.tool, with a name, a description or none, a schema of parameters and a handler"
-  },
+  problem: problem(field, reason),
   answer: () => Effect.dieMessage("a run with this tool is refused")
-}
-
-/** Stands for a tool that cannot be read. */
-const unreadableTool: Tool<never, never> = {
-  name: "",
-  description: undefined,
-  parameters: Schema.Unknown,
-  success: undefined,
-  handler: () => Effect.dieMessage("a run with this tool is refused")
-}
-
-/** Completes a tool. One that cannot be read is refused with the run. */
-export const completed = <A extends object>(
-  tool: A
-): Pick<Tool<never, never>, "description" | "success"> & A | Tool<never, never> => {
-  try {
-    return { description: undefined, success: undefined, ...tool }
-  } catch {
-    return unreadableTool
-  }
-}
+})
 
 const toolNames: Names<Tool<never, never>> = {
   name: true,
@@ -295,70 +275,70 @@ const toolNames: Names<Tool<never, never>> = {
 
 /** A tool from schemas: decodes the arguments, runs the handler, encodes the value. */
 export const typedTool = <E, R>(tool: Tool<E, R>): AnsweringTool<E | InvalidRequestError, R> => {
-  const cannotBeRead = { ...noTool, problem: problem("tools", unreadable) }
-  if (tool === unreadableTool) return cannotBeRead
   try {
     return readTool(tool)
   } catch {
-    return cannotBeRead
+    return refused("tools", unreadable)
   }
 }
 
 const readTool = <E, R>(tool: Tool<E, R>): AnsweringTool<E | InvalidRequestError, R> => {
   const unknown = isFields(tool) ? misnamed("tool", tool, toolNames) : undefined
-  if (unknown !== undefined) return { ...noTool, problem: { field: `tools.${unknown.field}`, reason: unknown.reason } }
-  if (!isTool(tool)) return noTool
+  if (unknown !== undefined) return refused(`tools.${unknown.field}`, unknown.reason)
+  if (!isTool(tool)) {
+    return refused(
+      "tools",
+      "must be made by Tools.tool, with a name, a description or none, a schema of parameters and a handler"
+    )
+  }
   const { handler, name, parameters, success } = tool
-  const { declaration, problem } = declare(tool, parameters.ast)
   const decode = readEffect(parameters)
   const encode = success === undefined ? Effect.succeed : writeEffect(success)
   return {
-    name,
-    declaration,
-    problem: problem === undefined
-      ? undefined
-      : { field: `tools.${name}.parameters`, reason: `cannot be a JSON Schema: ${problem}` },
-    answer: (call, { method, onFailure }) => {
-      const args = parseArguments(call)
-      if (typeof args === "string") return Effect.succeed(faulty(call, "bad arguments", args))
-      return Effect.matchEffect(decode(args.value), {
+    ...declare(
+      tool,
+      parameters.ast,
+      (reason) => problem(`tools.${name}.parameters`, `cannot be a JSON Schema: ${reason}`)
+    ),
+    answer: (args, call, { method }) =>
+      Effect.matchEffect(decode(args), {
         onFailure: (issue) => Effect.succeed(faulty(call, "bad arguments", issueText(issue))),
-        onSuccess: Effect.fnUntraced(
-          function*(decoded) {
-            // the decoded value is of the handler's type: both come from one schema
-            const value = yield* handler(decoded as never, call)
-            const encoded = Effect.mapError(
-              encode(value),
-              (issue) => misfit(method, name, `the handler's value does not fit: ${issueText(issue)}`)
-            )
-            return answered(call, yield* encoded)
-          },
-          Effect.catchAll((error) => onFailure === "fail" ? Effect.fail(error) : Effect.succeed(failed(call, error)))
-        )
+        onSuccess: Effect.fnUntraced(function*(decoded) {
+          // the decoded value is of the handler's type: both come from one schema
+          const value = yield* handler(decoded as never, call)
+          const encoded = Effect.mapError(
+            encode(value),
+            (issue) => misfit(method, name, `the handler's value does not fit: ${issueText(issue)}`)
+          )
+          return answered(call, yield* encoded)
+        })
       })
-    }
   }
 }
 
 /** Gathers tools. Each runs by itself. */
-export const gather = <E, R>(
-  tools: ReadonlyArray<AnsweringTool<E, R>>,
-  declarations = tools.map(({ declaration }) => declaration)
-): ToolSet<E, R> => ({
-  [TypeId]: TypeId,
-  declarations,
-  problem: tools.find(({ problem }) => problem !== undefined)?.problem,
-  run: (calls, settings) =>
-    Effect.forEach(calls, (call) => {
-      const tool = tools.find(({ name }) => name === call.name)
+export const gather = <E, R>(tools: ReadonlyArray<AnsweringTool<E, R>>): ToolSet<E, R> => {
+  const declarations = tools.map(({ declaration }) => declaration)
+  const answer = (call: ToolCall, settings: RoundSettings): Effect.Effect<ToolOutcome, E | InvalidRequestError, R> => {
+    const tool = tools.find(({ name }) => name === call.name)
+    if (tool === undefined) {
       const known = tools.map(({ name }) => name).join(", ")
-      const answer = tool === undefined
-        ? Effect.succeed(faulty(call, "unknown tool", `${JSON.stringify(call.name)}; the tools are ${known}`))
-        : Effect.flatMap(tool.answer(call, settings), (outcome) => sendable(call, settings, outcome))
-      const { payloads } = settings
-      return Effect.map(
-        toolSpans({ calls: [call], declarations, payloads }, Effect.map(answer, (outcome) => [outcome] as const)),
-        ([outcome]) => outcome
-      )
-    }, { concurrency: settings.concurrency })
-})
+      return Effect.succeed(faulty(call, "unknown tool", `${JSON.stringify(call.name)}; the tools are ${known}`))
+    }
+    const args = parseArguments(call)
+    if (typeof args === "string") return Effect.succeed(faulty(call, "bad arguments", args))
+    const outcome = Effect.suspend(() => tool.answer(args.value, call, settings))
+    return reported(call, settings, Effect.flatMap(outcome, (outcome) => sendable(call, settings, outcome)))
+  }
+  return {
+    [TypeId]: TypeId,
+    declarations,
+    problem: tools.find(({ problem }) => problem !== undefined)?.problem,
+    run: (calls, settings) =>
+      Effect.forEach(calls, (call) => {
+        const outcomes = Effect.map(answer(call, settings), (outcome) => [outcome] as const)
+        const { payloads } = settings
+        return Effect.map(toolSpans({ calls: [call], declarations, payloads }, outcomes), ([outcome]) => outcome)
+      }, { concurrency: settings.concurrency })
+  }
+}
