@@ -170,7 +170,7 @@ describe("a batch", () => {
       const [, , , , promise] = yield* collect(Batch.results(batch))
       assert.deepStrictEqual(promise!.error, {
         kind: "InvalidRow",
-        message: "it has no input: it is a Promise, which JSON cannot represent"
+        message: "its input must be an object"
       })
       const [sent] = yield* requestsTo("submitJob")
       assert.deepStrictEqual(JSON.parse(sent!.body).parameters, { at: "1970-01-01T00:00:00.000Z" })

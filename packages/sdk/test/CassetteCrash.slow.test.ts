@@ -1,5 +1,10 @@
-/** A process that is killed while it writes a cassette leaves the old one, or the new one, and never a part. */
-import { Cassette } from "@effect-noukai/sdk"
+/**
+ * A process that is killed while it writes a cassette leaves the old one, or the new one, and never a part. A cassette that
+ * would be too large is not written.
+ */
+import * as Testing from "@effect-noukai/report/testing"
+import { Cassette, FlowService, NoukaiRecord } from "@effect-noukai/sdk"
+import { layerScripted } from "@effect-noukai/sdk/Noukai"
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
@@ -52,4 +57,23 @@ it.scopedLive("killed in mid-write", () =>
     }
     // The writes were under way when they were stopped.
     assert.isAbove(leftBehind, 0)
+  }))
+
+it.scoped("over the limit of a cassette: TooLarge, and nothing is written", () =>
+  Effect.gen(function*() {
+    const dir = yield* folder
+    // each is recorded twice, as it was asked and as it was answered
+    const large = "x".repeat(Cassette.maxBytes / 4)
+    const live = layerScripted({ execute: [Testing.completed(`1${large}`), Testing.completed(`2${large}`)] })
+    const error = yield* Effect.gen(function*() {
+      const flows = yield* FlowService
+      yield* flows.execute("acme/test/a", { message: `1${large}` })
+      yield* flows.execute("acme/test/a", { message: `2${large}` })
+      return yield* Effect.flip(NoukaiRecord.save)
+    }).pipe(
+      Effect.provide(NoukaiRecord.toFile(join(dir, "cassette.json"), { mode: "all", live })),
+      Effect.catchAllDefect(Effect.succeed)
+    )
+    assert.deepInclude(error, { _tag: "CassetteError", reason: "TooLarge" })
+    assert.notInclude(yield* list(dir), "cassette.json")
   }))

@@ -381,22 +381,6 @@ describe("writing", () => {
       }
       assert.deepStrictEqual(yield* list(dir), [])
     }))
-
-  it.scoped("over the limit: TooLarge, and nothing is written", () =>
-    Effect.gen(function*() {
-      const path = yield* file
-      // each is recorded twice, as it was asked and as it was answered
-      const large = "x".repeat(Cassette.maxBytes / 4)
-      const error = yield* Effect.provide(
-        Effect.gen(function*() {
-          yield* say(`1${large}`, `2${large}`)
-          return yield* Effect.flip(NoukaiRecord.save)
-        }),
-        NoukaiRecord.toFile(path, { mode: "all", live: echo().live })
-      ).pipe(Effect.catchAllDefect((defect) => Effect.succeed(defect)))
-      assert.deepInclude(error, { _tag: "CassetteError", reason: "TooLarge" })
-      assert.isFalse((yield* list(join(path, ".."))).includes("cassette.json"))
-    }))
 })
 
 /** Records a program over a script, and gives what replays it. */

@@ -3,9 +3,11 @@ import { Flow, NoukaiConfig } from "@effect-noukai/sdk"
 import type { ExecuteOptions } from "@effect-noukai/sdk/Execution"
 import type { AnyParameters, FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
 import { callbackNames, type CallbackOption, callbackProblem } from "@effect-noukai/sdk/kit/callback"
+import { checkJson } from "@effect-noukai/sdk/kit/jsonProblem"
 import { isVersion, misnamed, type Names, type Problem } from "@effect-noukai/sdk/kit/names"
-import { withoutDigits } from "@effect-noukai/sdk/kit/plainJson"
+import { canonicalText, withoutDigits } from "@effect-noukai/sdk/kit/plainJson"
 import { forNames, type QueuedOption, rowOptions, unqueuedFields } from "@effect-noukai/sdk/kit/runOptions"
+import { jsonCopy } from "@effect-noukai/sdk/kit/runs/report"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -251,45 +253,13 @@ const refusedField = (operation: Operation, input: object): string | undefined =
   return wrongName("its input", input, Object.fromEntries(names.map((name) => [name, true])))
 }
 
-const isPlain = (value: object): boolean => {
-  const proto: unknown = Object.getPrototypeOf(value)
-  return proto === null || proto === Object.prototype || Object.getPrototypeOf(proto) === null
+/** JSON in which equal values have equal texts, or the reason why an input is not JSON. */
+const canonical = (input: object): Either.Either<string, string> => {
+  const found = checkJson("its input", input)
+  return found === undefined
+    ? Either.right(canonicalText(jsonCopy(input)))
+    : Either.left(`${found.field} ${found.reason}`)
 }
-
-/** The description of a value that JSON cannot represent; `undefined` for any other value. */
-const unsaid = (value: unknown, holder: unknown): string | undefined => {
-  switch (typeof value) {
-    case "number":
-      return Number.isFinite(value) ? undefined : String(value)
-    case "undefined":
-      return Array.isArray(holder) ? "undefined" : undefined
-    case "function":
-    case "symbol":
-      return `a ${typeof value}`
-    case "object":
-      return value === null || Array.isArray(value) || isPlain(value) || Object.keys(value).length > 0
-        ? undefined
-        : `a ${value.constructor.name}`
-    default:
-      return undefined
-  }
-}
-
-const noJson = "which JSON cannot represent"
-
-function sorted(this: unknown, key: string, value: unknown): unknown {
-  const found = unsaid(value, this)
-  if (found !== undefined) {
-    throw new Error(`${key === "" ? "it" : JSON.stringify(key)} is ${found}, ${noJson}`)
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value
-  const keys = Object.keys(value)
-  if (keys.every((key, index) => index === 0 || keys[index - 1]! <= key)) return value
-  return Object.fromEntries(keys.sort().map((key) => [key, (value as { readonly [key: string]: unknown })[key]]))
-}
-
-/** JSON in which equal values have equal texts: the keys of objects are sorted. */
-const canonical = (value: unknown): string => JSON.stringify(value, sorted)
 
 /** Takes rows of a source as rows of a batch. */
 export const taking = (definition: Definition, given: Defined): (row: SourceRow<unknown>) => BatchEntry => {
@@ -304,11 +274,11 @@ export const taking = (definition: Definition, given: Defined): (row: SourceRow<
     if (wrong !== undefined) return Either.left(wrong)
     const { snapshots: trace } = input
     const stored = trace === undefined ? input : { ...input, snapshots: undefined, trace }
-    if (encode === undefined) return Either.right(canonical(stored))
-    return Either.mapBoth(encode(withoutDigits(input.parameters ?? {})), {
-      onLeft: (error) => `its parameters do not fit the flow: ${Flow.formatMismatch(error)}`,
-      onRight: (known) => canonical({ ...stored, parameters: known })
-    })
+    if (encode === undefined) return canonical(stored)
+    return encode(withoutDigits(input.parameters ?? {})).pipe(
+      Either.mapLeft((error) => `its parameters do not fit the flow: ${Flow.formatMismatch(error)}`),
+      Either.flatMap((known) => canonical({ ...stored, parameters: known }))
+    )
   }
 
   /** The flow and version of a row, where they differ from the batch's, or the reason if it cannot have them. */
@@ -355,8 +325,6 @@ export const taking = (definition: Definition, given: Defined): (row: SourceRow<
         if (typeof input !== "object" || input === null) {
           return invalid(key, problem("its input is not an object"))
         }
-        const other = unsaid(input, undefined)
-        if (other !== undefined) return invalid(key, problem(`it has no input: it is ${other}, ${noJson}`))
         const of = targeted(row)
         if (Either.isLeft(of)) return invalid(key, problem(of.left))
         return Either.match(encoded(input), {

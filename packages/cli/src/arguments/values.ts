@@ -1,12 +1,13 @@
 /** Values of arguments and flags. */
 import type { Attachment } from "@effect-noukai/sdk/Execution"
 import type { FlowVersion } from "@effect-noukai/sdk/Flow"
+import { isUuid } from "@effect-noukai/sdk/kit/names"
+import { hasRounded } from "@effect-noukai/sdk/kit/plainJson"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import * as Schema from "effect/Schema"
 import { readFile } from "node:fs/promises"
 import { buffer } from "node:stream/consumers"
 import { type UsageError, wrong } from "../exit/CommandError.js"
@@ -54,16 +55,11 @@ export const parsed = (flag: string, text: string): Effect.Effect<unknown, Usage
     catch: (cause) => wrong(`${flag} is not JSON: ${reason(cause)}`)
   })
 
-/** Returns why a parsed value may not be the written one: JSON.parse rounds long integers. */
-export const rounded = (value: unknown): string | undefined => {
-  const isIn = (one: unknown): boolean =>
-    typeof one === "number"
-      ? Math.abs(one) > Number.MAX_SAFE_INTEGER
-      : Predicate.isObject(one) && Object.values(one).some(isIn)
-  return isIn(value)
+/** Returns why a parsed value may not be the written one. */
+export const rounded = (value: unknown): string | undefined =>
+  hasRounded(value)
     ? `${typeof value === "number" ? "is" : "has"} a number with too many digits: make it a text`
     : undefined
-}
 
 /** Parses parameters. Their numbers are the written ones. */
 const exact = (flag: string, text: string) =>
@@ -196,8 +192,6 @@ export const executionId = (text: string): Effect.Effect<string, UsageError> =>
 /** Checks the name of a profile. It is the name of a file. */
 export const profileName = (text: string): Effect.Effect<string, UsageError> =>
   /^\w[\w.-]*$/.test(text) ? Effect.succeed(text) : wrong(`--profile takes a name, not ${JSON.stringify(text)}`)
-
-export const isUuid = Schema.is(Schema.UUID)
 
 /** Checks the id of a session. */
 export const sessionId = (flag: string, text: string): Effect.Effect<string, UsageError> =>

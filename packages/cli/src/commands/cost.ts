@@ -1,4 +1,5 @@
 /** `noukai cost`. */
+import { isUuid } from "@effect-noukai/sdk/kit/names"
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import * as Trace from "@effect-noukai/sdk/Trace"
@@ -118,7 +119,7 @@ const chosen: (input: Input, period: Values.Period | undefined) => Effect.Effect
     )
     return { runs: (yield* history.runs).filter(({ at }) => at >= period.since && at < period.until) }
   }
-  const isRun = Values.isUuid(flow) || (yield* history.runs).some(({ run }) => run === flow)
+  const isRun = isUuid(flow) || (yield* history.runs).some(({ run }) => run === flow)
   if (flow === undefined || isRun) return { runs: [yield* runOf(input.flow, Option.none())] }
   const flowId = yield* flowIdOf(flow, input)
   if (period !== undefined) return yield* ofPeriod(flow, flowId, period)

@@ -1,4 +1,5 @@
 /** Finds runs and flows in this machine's history. */
+import { isUuid } from "@effect-noukai/sdk/kit/names"
 import type { CallError, UnexpectedResponseError } from "@effect-noukai/sdk/NoukaiError"
 import { type ListOptions, RunService } from "@effect-noukai/sdk/RunService"
 import type { FlowRun } from "@effect-noukai/sdk/Trace"
@@ -35,7 +36,7 @@ export const runOf = Effect.fnUntraced(function*(flow: Option.Option<string>, id
   const given = flow.value
   const byId = runs.find(({ run }) => run === given)
   if (byId !== undefined) return byId
-  if (Values.isUuid(given)) return yield* unknown(`run ${given}`)
+  if (isUuid(given)) return yield* unknown(`run ${given}`)
   const address = history.address(given)
   return runs.findLast((seen) => seen.flow === address) ?? (yield* unknown(`a run of ${address}`))
 })
@@ -44,7 +45,7 @@ export const runOf = Effect.fnUntraced(function*(flow: Option.Option<string>, id
 export const runNamed = (text: string): Effect.Effect<RunOfFlow, UsageError, History> => {
   const at = text.lastIndexOf("/")
   const run = text.slice(at + 1)
-  return at > 0 && (Values.isUuid(run) || text.split("/").length > 3)
+  return at > 0 && (isUuid(run) || text.split("/").length > 3)
     ? runOf(Option.some(text.slice(0, at)), Option.some(run))
     : runOf(Option.some(text), Option.none())
 }

@@ -1,6 +1,7 @@
 /** Values of cases and runs: paths into them, their texts, their equality and their hashes. */
 import type { FlowVersion } from "@effect-noukai/sdk/Flow"
 import { misnamed, nameDistance, type Table } from "@effect-noukai/sdk/kit/names"
+import { hasRounded } from "@effect-noukai/sdk/kit/plainJson"
 import { masked } from "@effect-noukai/sdk/SafeText"
 import * as JSONSchema from "effect/JSONSchema"
 import * as Option from "effect/Option"
@@ -82,14 +83,9 @@ interface Sources {
   readonly $run?: unknown
 }
 
-const isExact = (value: unknown): boolean =>
-  typeof value === "number"
-    ? !(Math.abs(value) > Number.MAX_SAFE_INTEGER)
-    : !Predicate.isObject(value) || Object.values(value).every(isExact)
-
-/** Returns a value. Throws if it has a number that is not the written one: JSON.parse rounds long integers. */
+/** Returns a value. Throws if it has a number that may not be the written one. */
 export const exact = (value: unknown): unknown => {
-  if (isExact(value)) return value
+  if (!hasRounded(value)) return value
   throw new Error("a number has too many digits: make it a text")
 }
 

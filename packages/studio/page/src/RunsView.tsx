@@ -1,4 +1,5 @@
 /** The list of runs, newest first, live. */
+import { isUuid } from "@effect-noukai/sdk/kit/names"
 import { useVirtualizer } from "@tanstack/react-virtual"
 import { type CSSProperties, lazy, memo, type ReactNode, Suspense, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react"
 import { read, type Run, type RunFilter } from "./api.js"
@@ -105,8 +106,6 @@ const Filters = ({ route }: { readonly route: RunsRoute }): ReactNode => {
   )
 }
 
-const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
-
 /** A run or a session whose id the reader has. */
 const OpenById = (): ReactNode => {
   const [open, setOpen] = useState<"run" | "session">()
@@ -208,7 +207,7 @@ const OpenSession = ({ close }: { readonly close: () => void }): ReactNode => {
   const [problem, setProblem] = useState("")
   const submit = (): void => {
     const session = id.trim()
-    if (uuid.test(session)) navigate(sessionRoute(session))
+    if (isUuid(session)) navigate(sessionRoute(session))
     else setProblem(session === "" ? "Enter the id of a session." : "This is not the id of a session: it is a UUID, such as 0c5b1f7e-5d1f-4a39-9a2e-7f0f6ad1c001.")
   }
   return (

@@ -1,4 +1,5 @@
 /** Every state of the page as its address. */
+import { isUuid } from "@effect-noukai/sdk/kit/names"
 import type { RunFilter, RunOrder } from "./api.js"
 
 export interface RunsRoute {
@@ -345,7 +346,7 @@ export const parseRoute = ({ pathname, search }: { readonly pathname: string; re
       return flow === "" ? runsRoute() : {
         ...againRoute({ flow, id: query.get("id") ?? undefined }),
         at: query.get("at") ?? undefined,
-        started: uuid.test(started) ? started : undefined
+        started: isUuid(started) ? started : undefined
       }
     }
     case "numbers":
@@ -400,8 +401,6 @@ const orderNames = ["startedAt", "durationMs", "costUsd", "tokens", "status", "f
 const orders: ReadonlyArray<RunOrder> = orderNames.flatMap((name): ReadonlyArray<RunOrder> =>
   name === "startedAt" ? [name] : [name, `-${name}`]
 )
-
-const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i
 
 /** The fields in one order, so that equal states have equal addresses. */
 const ordered = <Name extends string>(

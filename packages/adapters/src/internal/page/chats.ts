@@ -3,6 +3,7 @@ import { format } from "@effect-noukai/sdk/Flow"
 import type { FlowEvent } from "@effect-noukai/sdk/FlowEvent"
 import * as FlowService from "@effect-noukai/sdk/FlowService"
 import { uuidOf } from "@effect-noukai/sdk/kit/names"
+import { isEndedStatus } from "@effect-noukai/sdk/kit/runs/forward"
 import type { CallError, InvalidRequestError, SessionError } from "@effect-noukai/sdk/NoukaiError"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import * as RunService from "@effect-noukai/sdk/RunService"
@@ -21,7 +22,7 @@ import { type Answer, answer } from "../relay/answer.js"
 import type { Thrown } from "../untrusted.js"
 import type { PageResult, Wish } from "./body.js"
 import { Chunks, codeOf, codeText, frames } from "./chunks.js"
-import { type Followed, followed, isEnded, runOf } from "./follow.js"
+import { type Followed, followed, runOf } from "./follow.js"
 import { Outbox } from "./outbox.js"
 import type { Settings } from "./settings.js"
 import { driven, isForPage, type Outgoing, ran, resultsOf, started, Stopped, type Writer, written } from "./stream.js"
@@ -323,7 +324,7 @@ export class Chats<TE, TR> {
         Effect.option(this.latest(chat)),
         Option.exists((latest) => latest !== undefined && latest.turn === turn && latest.held)
       )
-      return { flow, sessionId, executionId: execution.executionId, isEnded: isEnded(execution), isHeld }
+      return { flow, sessionId, executionId: execution.executionId, isEnded: isEndedStatus(execution.status), isHeld }
     }).pipe(Effect.catchAll((error) => this.unread(error)))
   }
 

@@ -1,6 +1,7 @@
 /** Reads the runs of turns: finds them by their sessions, and follows them by their live traces. Starts and bills nothing. */
 import type { FlowAddress } from "@effect-noukai/sdk/Flow"
 import type { FlowEvent, ToolCallsRequired } from "@effect-noukai/sdk/FlowEvent"
+import { isEndedStatus } from "@effect-noukai/sdk/kit/runs/forward"
 import type { CallError, SessionError } from "@effect-noukai/sdk/NoukaiError"
 import type { RunService } from "@effect-noukai/sdk/RunService"
 import type { SessionExecution, SessionService } from "@effect-noukai/sdk/SessionService"
@@ -33,11 +34,6 @@ export const runOf = (
     })
   )
 
-const endedStatuses: ReadonlySet<string> = new Set(["completed", "failed", "cancelled"])
-
-/** Whether a run of this status has ended. */
-export const isEnded = ({ status }: { readonly status: string }): boolean => endedStatuses.has(status)
-
 /** Reading again after a cut costs nothing. */
 const heal = Schedule.intersect(Schedule.exponential("200 millis"), Schedule.recurs(6))
 
@@ -66,7 +62,7 @@ const isWaiting = (
       const isPast = ofStep.some(({ attempt, status }) =>
         attempt === latest && (status === "completed" || status === "skipped")
       )
-      return !isEnded(flowRun) && !isPast
+      return !isEndedStatus(flowRun.status) && !isPast
     })
   )
 

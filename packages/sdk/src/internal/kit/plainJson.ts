@@ -208,6 +208,12 @@ export const exactly = <A>(values: readonly [Exact, Exact], compare: (before: un
 export const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =>
   typeof u === "object" && u !== null && !Array.isArray(u)
 
+/** Whether a value has a number that may not be the written one: `JSON.parse` rounds long integers. */
+export const hasRounded = (value: unknown): boolean =>
+  typeof value === "number"
+    ? Math.abs(value) > Number.MAX_SAFE_INTEGER
+    : typeof value === "object" && value !== null && Object.values(value).some(hasRounded)
+
 /** The limit of nesting: deeper than any recording, and far from the end of the stack of a recursive walk. */
 export const maxDepth = 512
 

@@ -1,6 +1,7 @@
-/** The functions of the SDK that the server of a relay needs. */
+/** The functions of the SDK that the servers of relays and pages need. */
 export { type AnyFiber, withFiber } from "../../core/fiber.js"
 export { problem } from "../../core/makeError.js"
+export { isEndedStatus } from "../../core/runProblem.js"
 export { resolveSession } from "../../operations/scope.js"
 export { format, resolve, versionOf } from "../../options/address.js"
 export { checked, decoder, duration, text, version } from "../../options/callOptions.js"
