@@ -14,7 +14,7 @@ import { publishable, read, root } from "./workspace.mjs"
 
 const manifests = readdirSync(join(root, "packages")).map((folder) => `packages/${folder}/package.json`)
 
-const modules = ["sdk/src/internal/core/version.ts", "promise/src/Version.ts", "cli/src/version.ts"]
+const modules = ["sdk/src/internal/options/headers.ts", "promise/src/Version.ts", "cli/src/version.ts"]
   .map((path) => `packages/${path}`)
 
 /** A badge of the README as a picture, so that no page asks another server for it. */

@@ -255,7 +255,7 @@ export const toSpans = (trace: Trace, options: SpanOptions = {}): OtlpTraces => 
     kind: 1,
     startTimeUnixNano: instantOf(placed.start),
     endTimeUnixNano: instantOf(placed.end),
-    attributes: attributesOf(stepAttributes(placed, payloads)),
+    attributes: attributesOf(Object.entries(stepAttributes(placed, payloads))),
     status: statusOf(placed.step.status)
   }))
   return {

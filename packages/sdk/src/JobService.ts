@@ -17,16 +17,14 @@ import { monotonic, toMillis } from "./internal/core/time.js"
 import * as JobHandle from "./internal/jobs/jobHandle.js"
 import { Arrivals, callbackOf, type CallbackOption, callbackProblem } from "./internal/kit/callback.js"
 import type { QueuedOption } from "./internal/kit/runOptions.js"
-import { type HttpService, resolveFlow, totalTimeout } from "./internal/operations/operations.js"
+import { type HttpService, resolveFlow, resolveRun, totalTimeout } from "./internal/operations/operations.js"
 import type { SubmitJobRequest, SubmitJobResponse } from "./internal/operations/requests.js"
-import { resolveRun } from "./internal/operations/scope.js"
 import * as Address from "./internal/options/address.js"
 import type { Progress } from "./internal/options/callOptions.js"
 import * as CallOptions from "./internal/options/callOptions.js"
 import { encodeParameters } from "./internal/options/flowCodec.js"
 import { RunCosts } from "./internal/run/runCosts.js"
 import * as RunInput from "./internal/run/runInput.js"
-import * as Metrics from "./internal/telemetry/metrics.js"
 import * as Spans from "./internal/telemetry/spans.js"
 import type { Job, OnceJob } from "./Job.js"
 import type { CallError, InvalidRequestError, OnceError } from "./NoukaiError.js"
@@ -262,26 +260,22 @@ const submitted = <B extends SubmitInput, More extends { readonly reused?: boole
       )
     }
     const encoded = encodeParameters(method, addressText, flow, input.parameters)
-    return Metrics.counted(
+    return Spans.flowCall(
       fiber,
       "submit",
-      { address, http },
+      spanNames.submitJob,
+      { address, http, version, sessionId: isKeyed ? undefined : sessionId },
       ({ reused }) => [reused === true ? "reused" : "submitted"],
-      Spans.flowSpan(
-        fiber,
-        spanNames.submitJob,
-        { address, http, version, sessionId: isKeyed ? undefined : sessionId },
-        Effect.flatMap(encoded, (parameters) => {
-          const posted = post(parameters)
-          // a job that was submitted is settled when it has ended
-          return costs === undefined
-            ? posted
-            : Effect.tapError(
-              costs.releasing(posted, () => progress.sent),
-              (error) => costs.failed(error, progress.sent)
-            )
-        })
-      )
+      Effect.flatMap(encoded, (parameters) => {
+        const posted = post(parameters)
+        // a job that was submitted is settled when it has ended
+        return costs === undefined
+          ? posted
+          : Effect.tapError(
+            costs.releasing(posted, () => progress.sent),
+            (error) => costs.failed(error, progress.sent)
+          )
+      })
     )
   })
 

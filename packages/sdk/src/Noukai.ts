@@ -13,13 +13,13 @@ import type * as Schedule from "effect/Schedule"
 import * as FlowService from "./FlowService.js"
 import * as Retry from "./internal/http/retry.js"
 import type { ExecuteBody } from "./internal/operations/requests.js"
-import * as Scripted from "./internal/testing/scripted.js"
 import * as JobService from "./JobService.js"
 import * as NoukaiConfig from "./NoukaiConfig.js"
 import type { AuthenticationError, CallError, InvalidRequestError } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
 import * as RunService from "./RunService.js"
 import * as SessionService from "./SessionService.js"
+import * as Scripted from "./testing.js"
 
 /**
  * The services that callers use.

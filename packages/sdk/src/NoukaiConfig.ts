@@ -13,8 +13,9 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Schedule from "effect/Schedule"
+import * as Struct from "effect/Struct"
 import * as Invalid from "./internal/core/makeError.js"
-import { newError, type Problem, problem, readable } from "./internal/core/makeError.js"
+import { known, newError, type Problem, problem, readable } from "./internal/core/makeError.js"
 import { toMillis } from "./internal/core/time.js"
 import { type Rate, resolveRate } from "./internal/http/limiter.js"
 import { backoff } from "./internal/http/retry.js"
@@ -44,9 +45,9 @@ export declare namespace NoukaiConfig {
     readonly origin: string
     /** The path before `/seq`: `/api/v1`. */
     readonly prefix: string
-    readonly org: string | undefined
-    readonly project: string | undefined
-    readonly sessionId: string | undefined
+    readonly org?: string | undefined
+    readonly project?: string | undefined
+    readonly sessionId?: string | undefined
     readonly connectTimeout: Duration.Duration
     readonly attemptTimeout: Duration.Duration
     readonly timeout: Duration.Duration
@@ -54,21 +55,21 @@ export declare namespace NoukaiConfig {
     readonly idleTimeout: Duration.Duration
     readonly retry: Schedule.Schedule<unknown, NoukaiError>
     readonly retryPost: boolean
-    /** `undefined`: no limit. */
-    readonly maxConcurrency: number | undefined
+    /** Absent: no limit. */
+    readonly maxConcurrency?: number | undefined
     /** `undefined`: no limit. */
     readonly rate: { readonly limit: number; readonly interval: Duration.Duration } | undefined
     readonly replayEnabled: boolean
     readonly runPaths: "auto" | "seq" | "flow-runs"
-    /** `undefined`: the rule of `Options`. */
-    readonly isSessionNotFound: ((body: string) => boolean) | undefined
+    /** Absent: the rule of `Options`. */
+    readonly isSessionNotFound?: ((body: string) => boolean) | undefined
     readonly headers: Readonly<Record<string, string>>
     readonly maxResponseBytes: number
     readonly maxFrameBytes: number
-    readonly log: LogHook | undefined
+    readonly log?: LogHook | undefined
     readonly logPayloads: boolean
     readonly stepSpans: boolean | "payloads"
-    readonly dispatcher: unknown
+    readonly dispatcher?: unknown
   }
 }
 
@@ -326,29 +327,20 @@ export const resolveSettings = (
   options: Options
 ): Either.Either<Omit<NoukaiConfig.Service, "apiKey" | "origin" | "prefix">, InvalidRequestError> =>
   Either.gen(function*() {
+    const { maxRetries, rate, ...given } = Struct.omit(
+      { ...defaults, ...known(options) },
+      ...["apiKey", "env", "port", "baseUrl"] as const
+    )
     return {
-      org: options.org,
-      project: options.project,
-      sessionId: options.sessionId,
+      ...given,
       connectTimeout: clock("connectTimeout", options),
       attemptTimeout: clock("attemptTimeout", options),
       timeout: clock("timeout", options),
       firstByteTimeout: clock("firstByteTimeout", options),
       idleTimeout: clock("idleTimeout", options),
-      retry: options.retry ?? backoff(options.maxRetries ?? defaults.maxRetries),
-      retryPost: options.retryPost ?? defaults.retryPost,
-      maxConcurrency: options.maxConcurrency,
-      rate: options.rate === undefined ? undefined : resolveRate(options.rate),
-      replayEnabled: options.replayEnabled ?? defaults.replayEnabled,
-      runPaths: options.runPaths ?? defaults.runPaths,
-      isSessionNotFound: options.isSessionNotFound,
-      headers: yield* extra(method, options.headers ?? {}),
-      maxResponseBytes: options.maxResponseBytes ?? defaults.maxResponseBytes,
-      maxFrameBytes: options.maxFrameBytes ?? defaults.maxFrameBytes,
-      log: options.log,
-      logPayloads: options.logPayloads ?? defaults.logPayloads,
-      stepSpans: options.stepSpans ?? defaults.stepSpans,
-      dispatcher: options.dispatcher
+      retry: given.retry ?? backoff(maxRetries),
+      rate: rate === undefined ? undefined : resolveRate(rate),
+      headers: yield* extra(method, given.headers ?? {})
     }
   })
 

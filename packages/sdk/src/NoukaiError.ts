@@ -719,14 +719,13 @@ const waitHint = (error: { readonly isRetryable: boolean; readonly retryAfter?: 
   return retryAfter === undefined ? "wait before the next call" : `retry after ${retryAfter} s`
 }
 
-const sentHint = (error: RetryFacts): string => {
-  if (onlyRead(error)) return "this was a read: nothing was started or billed, and it is safe to retry"
-  switch (error.sent) {
-    case "no":
-      return "nothing was sent"
-    case "unknown":
-      return "the request may have arrived: a run may exist and may be billed"
-    case "yes":
-      return "the server had begun to answer: a run may exist and may be billed"
-  }
+const sentHints: { readonly [K in Sent]: string } = {
+  no: "nothing was sent",
+  unknown: "the request may have arrived: a run may exist and may be billed",
+  yes: "the server had begun to answer: a run may exist and may be billed"
 }
+
+const sentHint = (error: RetryFacts): string =>
+  onlyRead(error)
+    ? "this was a read: nothing was started or billed, and it is safe to retry"
+    : sentHints[error.sent]

@@ -267,6 +267,44 @@ const traced = <A, E>(body: Effect.Effect<A, E>) =>
     return opened.map(({ attributes, span }) => ({ name: span.name, attributes: Object.fromEntries(attributes) }))
   })
 
+const done = Wire.json(200, { status: "completed", result: 1, flowId: "f", blockCount: 1, executionId: "ex-1" })
+
+/** A pause for one call of each tool. */
+const pauseFor = (...names: ReadonlyArray<string>) => {
+  const calls = names.map((name, index) => ({
+    id: `tc_${index}`,
+    type: "function",
+    function: { name, arguments: "{}" }
+  }))
+  return Wire.json(200, {
+    status: "tool_calls_required",
+    executionId: "ex-1",
+    pausedAtStep: "a",
+    iterationsUsed: 1,
+    toolCallMessages: [{ role: "assistant", content: null, tool_calls: calls }],
+    toolCalls: calls
+  })
+}
+
+describe("a handler of several calls", () => {
+  it.scopedLive("has the scope of its caller, where spans are traced", () =>
+    Effect.gen(function*() {
+      let isReleased = false
+      const opening = Effect.acquireRelease(Effect.void, () => Effect.sync(() => void (isReleased = true)))
+      const tools = Tools.handle([declared], (calls) =>
+        Effect.map(opening, () => calls.map(({ id }) => ({ toolCallId: id, content: "found" }))))
+      const service = yield* clientFor(yield* Wire.serve(pauseFor("find", "find"), done))
+      const run = service.execute(flow, { tools }).pipe(
+        Effect.map(() =>
+          isReleased
+        ),
+        Effect.scoped
+      )
+      assert.isFalse(yield* Effect.withTracer(run, collecting().tracer))
+      assert.isTrue(isReleased)
+    }))
+})
+
 describe("error.type", () => {
   const answers = [
     [Wire.json(402, { detail: { code: "CREDITS_EXHAUSTED", message: "m" } }), "CREDITS_EXHAUSTED"],
@@ -293,21 +331,7 @@ describe("error.type", () => {
         parameters: Schema.Struct({ id: Schema.Number }),
         handler: () => Effect.succeed("found")
       })
-      const calls = [["invented_4711", "{}"], ["find", "{}"]].map(([name, args], index) => ({
-        id: `tc_${index}`,
-        type: "function",
-        function: { name, arguments: args }
-      }))
-      const pause = Wire.json(200, {
-        status: "tool_calls_required",
-        executionId: "ex-1",
-        pausedAtStep: "a",
-        iterationsUsed: 1,
-        toolCallMessages: [{ role: "assistant", content: null, tool_calls: calls }],
-        toolCalls: calls
-      })
-      const done = Wire.json(200, { status: "completed", result: 1, flowId: "f", blockCount: 1, executionId: "ex-1" })
-      const service = yield* clientFor(yield* Wire.serve(pause, done))
+      const service = yield* clientFor(yield* Wire.serve(pauseFor("invented_4711", "find"), done))
       const { points, spans } = yield* exported("wrongly", service.execute(flow, { tools: Tools.make(find) }))
       assert.strictEqual(spanOf(spans, "execute_tool invented_4711").attributes["error.type"], "unknown_tool")
       assert.strictEqual(spanOf(spans, "execute_tool find").attributes["error.type"], "bad_arguments")
@@ -337,8 +361,6 @@ describe("error.type", () => {
 })
 
 describe("conversations and tokens", () => {
-  const done = Wire.json(200, { status: "completed", result: 1, flowId: "f", blockCount: 1, executionId: "ex-1" })
-
   it.scopedLive("the session of a caller is a conversation; that of a capture is not", () =>
     Effect.gen(function*() {
       const service = yield* clientFor(yield* Wire.serve(done, done))

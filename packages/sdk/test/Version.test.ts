@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
-import { version } from "../src/internal/core/version.js"
+import { version } from "../src/internal/options/headers.js"
 
 it("the version that is sent is the package's, and all packages have it", () => {
   for (const name of ["sdk", "promise", "adapters", "emulator", "batch", "cli"]) {

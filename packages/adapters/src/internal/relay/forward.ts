@@ -172,7 +172,7 @@ export const forward = (
         ...(traceparent === undefined || Kit.isTracing(fiber) ? undefined : { traceparent }),
         ...(tracestate === undefined ? undefined : { tracestate })
       }
-      const response = http.request("forward", {
+      const forwarded = http.request("forward", {
         method,
         options: { headers, attemptTimeout: options.attemptTimeout },
         progress: { sent: "no" },
@@ -181,21 +181,17 @@ export const forward = (
         sessionId,
         body
       })
-      const spanned = Kit.flowSpan(
-        fiber,
-        spanNames.execute,
-        { address, http, version, sessionId },
-        Effect.map(response, outcomeOf)
-      )
-      const parent = broughtParent(fiber, traceparent)
-      const placed = parent === undefined ? spanned : Effect.withParentSpan(spanned, parent)
-      const ended = yield* Kit.counted(
+      const outcome = Effect.map(forwarded, outcomeOf)
+      const call = Kit.flowCall(
         fiber,
         "forward",
-        { address, http },
+        spanNames.execute,
+        { address, http, version, sessionId },
         ({ errorType, outcome }) => [outcome, errorType],
-        placed
+        outcome
       )
+      const parent = broughtParent(fiber, traceparent)
+      const ended = yield* (parent === undefined ? call : Effect.withParentSpan(call, parent))
       return ended.response
     })
 

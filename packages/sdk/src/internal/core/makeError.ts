@@ -11,6 +11,8 @@ import type { FlowCursor, PausedState } from "../../FlowCursor.js"
 import { messageProperties, type Terms, unreadable } from "../kit/names.js"
 import { digitsOf, withDigits } from "../kit/plainJson.js"
 
+export { type Problem, problem } from "../kit/names.js"
+
 /**
  * A key that may be absent: the same as `absentable` in `json.ts`. This module imports none that imports it, and most do.
  */
@@ -85,32 +87,6 @@ export type ErrorCode =
   | (string & {})
 
 const ErrorCode: Schema.Schema<ErrorCode, string> = Schema.String
-
-interface ErrorFields {
-  readonly method: string
-  readonly flow?: string | undefined
-  readonly detail?: string | undefined
-  readonly statusCode?: number | undefined
-  readonly code?: string | undefined
-  readonly executionId?: string | undefined
-  readonly requestId?: string | undefined
-}
-
-/**
- * The message of an error in one line: the failure, the flow, the words of the server, advice, and the ids to quote.
- */
-const render = (error: ErrorFields, operation: string, what: string, hint?: string): string => {
-  const flow = error.flow === undefined ? "" : ` ${error.flow}`
-  const detail = error.detail === undefined || error.detail === "" ? "" : `: ${error.detail}`
-  const facts = [
-    error.statusCode === undefined ? undefined : `status ${error.statusCode}`,
-    error.code === undefined ? undefined : `code ${error.code}`,
-    error.executionId === undefined ? undefined : `execution ${error.executionId}`,
-    error.requestId === undefined ? undefined : `request ${error.requestId}`
-  ].filter((fact) => fact !== undefined)
-  return `${operation}${flow}: ${what}${detail}${facts.length === 0 ? "" : ` (${facts.join(", ")})`}` +
-    (hint === undefined ? "" : `; ${hint}`)
-}
 
 /** The parts of an error that are neither encoded nor printed with its fields. */
 interface Hidden {
@@ -189,14 +165,6 @@ export const newError = <E, F extends object>(
   fields: Given<F>
 ): E => new Class({ isRetryable: false, ...known(fields) } as unknown as F, unchecked)
 
-/** The fault of a value that a caller gave. */
-export interface Problem {
-  readonly field: string
-  readonly reason: string
-}
-
-export const problem = (field: string, reason: string): Problem => ({ field, reason })
-
 /** The facts of a refused call beside its problem. */
 export interface RefusalFacts {
   readonly flow?: string | undefined
@@ -235,6 +203,22 @@ const fields = {
 export type Words = readonly [what: string, hint?: string | undefined, more?: string]
 
 export type Common = typeof fields
+
+type CommonFields = Schema.Struct.Type<Common>
+
+/**
+ * The message of an error in one line: the failure, the flow, the words of the server, advice, and the ids to quote.
+ */
+const render = (error: CommonFields, operation: string, what: string, hint?: string): string => {
+  const { code, detail = "", executionId, flow, requestId, statusCode } = error
+  const facts = Object.entries({ status: statusCode, code, execution: executionId, request: requestId })
+    .flatMap(([name, value]) => value === undefined ? [] : [`${name} ${value}`])
+  const subject = flow === undefined ? operation : `${operation} ${flow}`
+  return `${subject}: ${what}${detail === "" ? "" : `: ${detail}`}${
+    facts.length === 0 ? "" : ` (${facts.join(", ")})`
+  }` +
+    (hint === undefined ? "" : `; ${hint}`)
+}
 
 export type FieldsOf<Tag extends string, Fields> = { readonly _tag: Schema.tag<Tag> } & Common & Fields
 
@@ -288,7 +272,7 @@ export function failure<Self>() {
           return cursorOf(this)
         }
       },
-      ...messageProperties((error: Schema.Struct.Type<Common & Fields> & ErrorFields, terms) => {
+      ...messageProperties((error: Schema.Struct.Type<Common & Fields> & CommonFields, terms) => {
         const [what, hint, more = ""] = words(error, terms)
         return render(error, terms.operation(error.method), what, hint) + more
       })
@@ -316,8 +300,7 @@ export const invalid = (
   field: string,
   reason: string,
   facts?: RefusalFacts & { readonly cause?: unknown }
-): InvalidRequestError =>
-  new InvalidRequestError(known({ method, field, reason, isRetryable: false, ...facts }), unchecked)
+): InvalidRequestError => newError(InvalidRequestError, { method, field, reason, ...facts })
 
 /** Checks a value of a caller. One that cannot be read is refused as well. */
 export const readable = <A, E>(

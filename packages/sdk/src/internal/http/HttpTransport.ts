@@ -112,7 +112,7 @@ export interface HttpTransport {
 
 export interface TransportOptions {
   /** An undici `Dispatcher` (a proxy, a mock), on Node, in place of own connections; it is not closed. */
-  readonly dispatcher: unknown
+  readonly dispatcher?: unknown
 }
 
 /** The export `make` of a `#transport` module. */

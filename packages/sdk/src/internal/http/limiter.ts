@@ -146,7 +146,7 @@ export class Limiter {
 
 /** The limits of a configuration. */
 interface LimiterSettings {
-  readonly maxConcurrency: number | undefined
+  readonly maxConcurrency?: number | undefined
   readonly rate: RateSetting | undefined
 }
 

@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type { Nudges } from "../../Webhook.js"
-import { isFields, misnamed, type Names, type Problem, uuidOf } from "./names.js"
+import { isFields, misnamed, type Names, type Problem, problem, uuidOf } from "./names.js"
 
 /** The webhook of a job. */
 export interface CallbackOption {
@@ -18,8 +18,6 @@ export interface CallbackOption {
 }
 
 export const callbackNames: Names<{ readonly url: string; readonly nudges: object }> = { url: true, nudges: true }
-
-const problem = (field: string, reason: string): Problem => ({ field, reason })
 
 const urlReason = (url: unknown): string | undefined => {
   if (typeof url !== "string" || !URL.canParse(url)) return "must be the address of a handler of webhooks: https://…"

@@ -1,12 +1,6 @@
 /** The places where a value is not JSON. It needs no Effect: the relay flow of the Promise client checks values too. */
-import { unreadable } from "./names.js"
+import { type Problem, problem, unreadable } from "./names.js"
 import { type Digits, digitsAt, digitsOf, maxDepth } from "./plainJson.js"
-
-/** A field that is not JSON, and the reason. */
-export interface JsonProblem {
-  readonly field: string
-  readonly reason: string
-}
 
 /** The depth of values that servers send and callers send back, which may be greater than the depth of inputs. */
 const maxDepthOfServers = 2000
@@ -87,21 +81,21 @@ const reasonIn = (given: unknown, maxDepth: number, path: Array<string | number>
   return ofValue(given, 0)
 }
 
-const checkedTo = (maxDepth: number) => (field: string, value: unknown): JsonProblem | undefined => {
+const checkedTo = (maxDepth: number) => (field: string, value: unknown): Problem | undefined => {
   const path: Array<string | number> = []
   try {
     const reason = reasonIn(value, maxDepth, path)
-    return reason === undefined ? undefined : { field: field + path.map(step).join("").slice(0, maxPath), reason }
+    return reason === undefined ? undefined : problem(field + path.map(step).join("").slice(0, maxPath), reason)
   } catch {
     // a `toJSON` that throws
-    return { field, reason: unreadable }
+    return problem(field, unreadable)
   }
 }
 
 /**
  * Checks that a value is JSON as it is: `JSON.stringify` would drop or replace no part of it, nor follow it without end.
  */
-export const checkJson: (field: string, value: unknown) => JsonProblem | undefined = checkedTo(maxDepth)
+export const checkJson: (field: string, value: unknown) => Problem | undefined = checkedTo(maxDepth)
 
 /** Checks a value that a server has sent before. */
-export const checkStored: (field: string, value: unknown) => JsonProblem | undefined = checkedTo(maxDepthOfServers)
+export const checkStored: (field: string, value: unknown) => Problem | undefined = checkedTo(maxDepthOfServers)

@@ -24,6 +24,8 @@ export interface Problem {
   readonly reason: string
 }
 
+export const problem = (field: string, reason: string): Problem => ({ field, reason })
+
 /** The reason why a value is refused whose getters throw, or that is a revoked proxy. */
 export const unreadable = "cannot be read: reading it throws"
 

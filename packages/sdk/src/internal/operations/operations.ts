@@ -8,71 +8,19 @@ import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 import type * as E from "../../NoukaiError.js"
 import { APITimeoutError, type InvalidRequestError } from "../../NoukaiError.js"
-import type { LogEvent } from "../../Telemetry.js"
-import { newError, type RefusalFacts } from "../core/makeError.js"
-import { limitOf, type Pause, timeLimit } from "../core/time.js"
+import type { AnyFiber } from "../core/fiber.js"
+import { invalid, newError, type RefusalFacts } from "../core/makeError.js"
+import { limitOf, timeLimit } from "../core/time.js"
 import * as Address from "../options/address.js"
-import type { FlowAddress, FlowRef } from "../options/address.js"
+import type { FlowAddress, FlowRef, FlowVersion } from "../options/address.js"
 import type { Progress, RequestContext, TimedReadOptions } from "../options/callOptions.js"
 import * as CallOptions from "../options/callOptions.js"
 import { checkSchemas } from "../options/flowCodec.js"
-import type { EventStreams, Operations } from "./requests.js"
-import type { WireEvent } from "./wireEvent.js"
+import { isHeaderValue } from "../options/headers.js"
+import type { CallDefaults, HttpService, Refusal, Requests, Streams } from "./requests.js"
+import { scopeOf } from "./scope.js"
 
-/** The settings of a client for calls without their own. */
-export interface CallDefaults {
-  readonly org?: string | undefined
-  readonly project?: string | undefined
-  readonly sessionId?: string | undefined
-  /** The limit of a whole call. Absent or infinite: none. */
-  readonly timeout?: Duration.Duration | undefined
-  /** The paths of runs: `flow-runs` may have ids of its own. Default: `auto`. */
-  readonly runPaths?: "auto" | "seq" | "flow-runs" | undefined
-  /** Whether `TraceScope.replay` may replay. Default: false. */
-  readonly replayEnabled?: boolean | undefined
-  /** The server of the API, for spans. Absent where no request is sent to it. */
-  readonly server?: { readonly address: string; readonly port: number } | undefined
-  /** Whether calls that ended are given the spans of their steps. Default: false. */
-  readonly stepSpans?: boolean | "payloads" | undefined
-  /** The id of the replayed session, in a replay of one. */
-  readonly replayedSessionId?: string | undefined
-  /** A hook that sees scopes being entered and left; it never throws. */
-  readonly log?: ((event: LogEvent) => void) | undefined
-  /** Removes the key from text. */
-  readonly scrub?: ((text: string) => string) | undefined
-  /** Is called with the id of a run whose caller is interrupted before the run has ended. It never throws. */
-  readonly interrupted?: ((executionId: string) => void) | undefined
-  /** Sleeps until the time is over or the client is closed. Absent: the client is never closed. */
-  readonly pause?: Pause | undefined
-}
-
-/** The error of an operation that an implementation does not answer. */
-export type Refusal = E.InvalidRequestError | E.ReplayMissError
-
-/** The HTTP API of Noukai: two functions over the table of operations. */
-export interface HttpService {
-  readonly defaults: CallDefaults
-  readonly request: <K extends keyof Operations>(
-    operation: K,
-    input: Operations[K]["request"]
-  ) => Effect.Effect<Operations[K]["response"], Operations[K]["error"] | Refusal>
-  readonly stream: <K extends keyof EventStreams>(
-    operation: K,
-    input: EventStreams[K]
-  ) => Stream.Stream<WireEvent, E.CallError>
-}
-
-/** A function for each operation with one response. */
-export type Requests = {
-  readonly [K in keyof Operations]: (
-    input: Operations[K]["request"]
-  ) => Effect.Effect<Operations[K]["response"], Operations[K]["error"] | Refusal>
-}
-
-/** A function for each operation with a stream of events. */
-export type Streams = {
-  readonly [K in keyof EventStreams]: (input: EventStreams[K]) => Stream.Stream<WireEvent, E.CallError>
-}
+export type { CallDefaults, HttpService, Refusal, Requests, Streams } from "./requests.js"
 
 /** The service of a whole table. */
 export const fromTable = (defaults: CallDefaults, requests: Requests, streams: Streams): HttpService => ({
@@ -148,6 +96,64 @@ export const resolveCall = <A extends { readonly timeout?: Duration.DurationInpu
       decode(method, given, { flow: addressText }),
       (input) => ({ address, addressText, input, total: totalOf(http, input.timeout) })
     ))
+
+const sessionIdOf = (
+  fiber: AnyFiber,
+  http: HttpService,
+  explicit: string | undefined
+): string | undefined => {
+  if (explicit !== undefined) return explicit
+  const scope = scopeOf(fiber)
+  return scope === undefined || (scope.mode === "capture" && http.defaults.replayedSessionId !== undefined)
+    ? http.defaults.sessionId
+    : scope.sessionId
+}
+
+/**
+ * The session of a run: the call's own, else the scope's, else the client's. In the replay of a session, a capture's
+ * session is the recorded one. Ids of scopes may come with a request from outside, so they too are checked here.
+ */
+export const resolveSession = (
+  fiber: AnyFiber,
+  http: HttpService,
+  explicit: string | undefined,
+  call: { readonly method: string; readonly flow: string }
+): Either.Either<string | undefined, InvalidRequestError> => {
+  const sessionId = sessionIdOf(fiber, http, explicit)
+  return sessionId === undefined || isHeaderValue(sessionId)
+    ? Either.right(sessionId)
+    : Either.left(invalid(call.method, "sessionId", "must be text that a header can carry", { flow: call.flow }))
+}
+
+/** A call that may begin a run. */
+export interface RunTarget<A> extends CallTarget<A> {
+  readonly version: FlowVersion
+  readonly sessionId: string | undefined
+}
+
+interface ScopedOptions {
+  readonly timeout?: Duration.DurationInput | undefined
+  readonly version?: FlowVersion | undefined
+  readonly sessionId?: string | undefined
+}
+
+/** Resolves a call that may begin a run: also its version and its session. */
+export function resolveRun<A extends ScopedOptions>(
+  fiber: AnyFiber,
+  http: HttpService,
+  method: string,
+  flow: FlowRef<never>,
+  decode: (method: string, given: A, facts: RefusalFacts) => Either.Either<A, InvalidRequestError>,
+  given: A
+): Either.Either<RunTarget<A>, InvalidRequestError> {
+  return Either.flatMap(resolveCall(http, method, flow, decode, given), (call) => {
+    const { addressText, input } = call
+    return Either.map(
+      resolveSession(fiber, http, input.sessionId, { method, flow: addressText }),
+      (sessionId) => ({ version: Address.versionOf(input.version), sessionId, ...call })
+    )
+  })
+}
 
 /** The facts of a call that its timeout error carries. */
 export interface TimedCall {

@@ -1,19 +1,24 @@
 /** The table of operations: of each its request, its response, its errors, and the reader of its body. */
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
 import type { PausedState } from "../../FlowCursor.js"
 import type * as E from "../../NoukaiError.js"
+import type { LogEvent } from "../../Telemetry.js"
 import { parseCost } from "../core/cost.js"
 import { KeptObject, lenient, lenientWith, nullAs, nullAsAbsent, readEither, withRaw } from "../core/json.js"
 import { known } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
+import type { Pause } from "../core/time.js"
 import { digitsAt, digitsIn, digitsOf, withDigits } from "../kit/plainJson.js"
 import { type FieldOf, type QueuedOption, type RepeatedField, repeatedFields } from "../kit/runOptions.js"
 import type { FlowAddress, FlowVersion } from "../options/address.js"
 import type { RequestContext, StreamOptions } from "../options/callOptions.js"
+import type { WireEvent } from "./wireEvent.js"
 
 interface Raw {
   /** The JSON as the server sent it, unknown keys included. Not enumerable. Absent where no server sent it. */
@@ -501,6 +506,61 @@ export interface EventStreams {
   readonly step: StepRequest
   /** Reads the events of a run, past and future. */
   readonly traceStream: TraceStreamRequest
+}
+
+/** The settings of a client for calls without their own. */
+export interface CallDefaults {
+  readonly org?: string | undefined
+  readonly project?: string | undefined
+  readonly sessionId?: string | undefined
+  /** The limit of a whole call. Absent or infinite: none. */
+  readonly timeout?: Duration.Duration | undefined
+  /** The paths of runs: `flow-runs` may have ids of its own. Default: `auto`. */
+  readonly runPaths?: "auto" | "seq" | "flow-runs" | undefined
+  /** Whether `TraceScope.replay` may replay. Default: false. */
+  readonly replayEnabled?: boolean | undefined
+  /** The server of the API, for spans. Absent where no request is sent to it. */
+  readonly server?: { readonly address: string; readonly port: number } | undefined
+  /** Whether calls that ended are given the spans of their steps. Default: false. */
+  readonly stepSpans?: boolean | "payloads" | undefined
+  /** The id of the replayed session, in a replay of one. */
+  readonly replayedSessionId?: string | undefined
+  /** A hook that sees scopes being entered and left; it never throws. */
+  readonly log?: ((event: LogEvent) => void) | undefined
+  /** Removes the key from text. */
+  readonly scrub?: ((text: string) => string) | undefined
+  /** Is called with the id of a run whose caller is interrupted before the run has ended. It never throws. */
+  readonly interrupted?: ((executionId: string) => void) | undefined
+  /** Sleeps until the time is over or the client is closed. Absent: the client is never closed. */
+  readonly pause?: Pause | undefined
+}
+
+/** The error of an operation that an implementation does not answer. */
+export type Refusal = E.InvalidRequestError | E.ReplayMissError
+
+/** The HTTP API of Noukai: two functions over the table of operations. */
+export interface HttpService {
+  readonly defaults: CallDefaults
+  readonly request: <K extends keyof Operations>(
+    operation: K,
+    input: Operations[K]["request"]
+  ) => Effect.Effect<Operations[K]["response"], Operations[K]["error"] | Refusal>
+  readonly stream: <K extends keyof EventStreams>(
+    operation: K,
+    input: EventStreams[K]
+  ) => Stream.Stream<WireEvent, E.CallError>
+}
+
+/** A function for each operation with one response. */
+export type Requests = {
+  readonly [K in keyof Operations]: (
+    input: Operations[K]["request"]
+  ) => Effect.Effect<Operations[K]["response"], Operations[K]["error"] | Refusal>
+}
+
+/** A function for each operation with a stream of events. */
+export type Streams = {
+  readonly [K in keyof EventStreams]: (input: EventStreams[K]) => Stream.Stream<WireEvent, E.CallError>
 }
 
 /** The facts of a response beside its body. */

@@ -3,21 +3,16 @@
  * it has one.
  */
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as FiberRef from "effect/FiberRef"
 import { globalValue } from "effect/GlobalValue"
 import * as Stream from "effect/Stream"
-import { type InvalidRequestError, ReplayInvalidSessionError } from "../../NoukaiError.js"
+import { ReplayInvalidSessionError } from "../../NoukaiError.js"
 import type { Budget } from "../core/cost.js"
 import { type AnyFiber, liveRandom, readFiber, withFiber } from "../core/fiber.js"
-import { invalid, newError, type RefusalFacts } from "../core/makeError.js"
+import { newError } from "../core/makeError.js"
 import { isUuid, uuidOf } from "../kit/names.js"
-import * as Address from "../options/address.js"
-import type { FlowRef, FlowVersion } from "../options/address.js"
-import { isHeaderValue } from "../options/headers.js"
-import { type CallTarget, type HttpService, resolveCall } from "./operations.js"
+import type { HttpService } from "./requests.js"
 
 /** The session of a call, and whether it is answered from a recording. */
 export interface Scope {
@@ -152,64 +147,6 @@ export function runInScope<A>(scope: Scope | undefined, f: () => A): A {
 
 export function runInBudgets<A>(budgets: ReadonlyArray<Budget>, f: () => A): A {
   return runStored({ ...stored(), budgets }, f)
-}
-
-const sessionIdOf = (
-  fiber: AnyFiber,
-  http: HttpService,
-  explicit: string | undefined
-): string | undefined => {
-  if (explicit !== undefined) return explicit
-  const scope = scopeOf(fiber)
-  return scope === undefined || (scope.mode === "capture" && http.defaults.replayedSessionId !== undefined)
-    ? http.defaults.sessionId
-    : scope.sessionId
-}
-
-/**
- * The session of a run: the call's own, else the scope's, else the client's. In the replay of a session, a capture's
- * session is the recorded one. Ids of scopes may come with a request from outside, so they too are checked here.
- */
-export const resolveSession = (
-  fiber: AnyFiber,
-  http: HttpService,
-  explicit: string | undefined,
-  call: { readonly method: string; readonly flow: string }
-): Either.Either<string | undefined, InvalidRequestError> => {
-  const sessionId = sessionIdOf(fiber, http, explicit)
-  return sessionId === undefined || isHeaderValue(sessionId)
-    ? Either.right(sessionId)
-    : Either.left(invalid(call.method, "sessionId", "must be text that a header can carry", { flow: call.flow }))
-}
-
-/** A call that may begin a run. */
-export interface RunTarget<A> extends CallTarget<A> {
-  readonly version: FlowVersion
-  readonly sessionId: string | undefined
-}
-
-interface ScopedOptions {
-  readonly timeout?: Duration.DurationInput | undefined
-  readonly version?: FlowVersion | undefined
-  readonly sessionId?: string | undefined
-}
-
-/** Resolves a call that may begin a run: also its version and its session. */
-export function resolveRun<A extends ScopedOptions>(
-  fiber: AnyFiber,
-  http: HttpService,
-  method: string,
-  flow: FlowRef<never>,
-  decode: (method: string, given: A, facts: RefusalFacts) => Either.Either<A, InvalidRequestError>,
-  given: A
-): Either.Either<RunTarget<A>, InvalidRequestError> {
-  return Either.flatMap(resolveCall(http, method, flow, decode, given), (call) => {
-    const { addressText, input } = call
-    return Either.map(
-      resolveSession(fiber, http, input.sessionId, { method, flow: addressText }),
-      (sessionId) => ({ version: Address.versionOf(input.version), sessionId, ...call })
-    )
-  })
 }
 
 /**

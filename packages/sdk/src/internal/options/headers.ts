@@ -8,7 +8,12 @@ import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid, type Problem, problem, readable } from "../core/makeError.js"
-import { apiVersion, version } from "../core/version.js"
+
+/** The version of the packages. */
+export const version = "0.1.0"
+
+/** The date-pinned version of the HTTP API. */
+const apiVersion = "2026-05-31"
 
 declare const globalThis: {
   readonly Deno?: { readonly version?: { readonly deno?: string } }

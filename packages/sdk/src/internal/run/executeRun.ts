@@ -23,7 +23,7 @@ import type * as Operation from "../operations/requests.js"
 import type { FlowVersion } from "../options/address.js"
 import { afterARunMayExist, beforeARun, type CallOptions, CallProgress } from "../options/callOptions.js"
 import { decodeResult } from "../options/flowCodec.js"
-import * as Metrics from "../telemetry/metrics.js"
+import type * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import type { withStepSpans } from "../trace/stepSpans.js"
 import { RunCosts } from "./runCosts.js"
@@ -133,17 +133,13 @@ export const asCall = <A extends RunResult | OnceRunResult, E, R>(
   const withPayloads = stepSpans === "payloads"
   const span = { address, http, method, version, sessionId, executionId: run.executionId, withPayloads }
   const facts = { isWalked: () => isWalked, ...span }
-  return Metrics.counted(
+  return Spans.flowCall(
     fiber,
     "execute",
-    run,
+    spanNames.execute,
+    facts,
     outcomeOf,
-    Spans.flowSpan(
-      fiber,
-      spanNames.execute,
-      facts,
-      stepSpans && run.more ? run.more.withStepSpans(facts, call, executionIdOf) : call
-    )
+    stepSpans && run.more ? run.more.withStepSpans(facts, call, executionIdOf) : call
   )
 }
 

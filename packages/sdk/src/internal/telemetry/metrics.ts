@@ -1,7 +1,6 @@
 /** Writes the metrics that `Telemetry.metricNames` lists. */
 import * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Effect from "effect/Effect"
 import * as MetricLabel from "effect/MetricLabel"
 import { isNoukaiError, type NoukaiError } from "../../NoukaiError.js"
 import { attributeKeys, genAi, metricNames } from "../../Telemetry.js"
@@ -10,7 +9,6 @@ import * as Fibers from "../core/fiber.js"
 import { unsafeMonotonic } from "../core/time.js"
 import type { CallDefaults } from "../operations/operations.js"
 import { type FlowAddress, format } from "../options/address.js"
-import { failureType } from "./attributes.js"
 
 export type CountedOperation = "execute" | "events" | "steps" | "submit" | "forward"
 
@@ -66,12 +64,6 @@ export const labelsOfCall = (
   return known
 }
 
-/** Metrics are made when they are first written: a program that starts names all of them and writes one. */
-function late<A>(make: () => A): () => A {
-  let made: A | undefined
-  return () => made ??= make()
-}
-
 type Labels = Readonly<Record<string, string>>
 
 /** The labels that all metrics of the conventions have. Exporters read the unit from its label. */
@@ -116,7 +108,7 @@ const toolDuration = byValue(
   "other"
 )
 
-const ofOperation = (operation: CountedOperation) => ({
+const ofOperation = byValue((operation) => ({
   duration: Fibers.histogram(
     metricNames.executionDuration,
     "milliseconds from the call to its end",
@@ -127,9 +119,7 @@ const ofOperation = (operation: CountedOperation) => ({
     (outcome) => Fibers.counter(metricNames.executions, "executions that ended", { operation, outcome }),
     "other"
   )
-})
-
-const operations: { [K in CountedOperation]?: ReturnType<typeof ofOperation> } = {}
+}), "other")
 
 /** The outcome of a failed call in one word: the tag of its error, if that is one of this package. */
 export const failureOutcome = (cause: Cause.Cause<unknown>): string => {
@@ -153,33 +143,13 @@ export const executionStarted = (
   const began = now(fiber)
   const labels = labelsOfCall(fiber, call.address, call.http.defaults.server)
   return (outcome, errorType = "") => {
-    const { byOutcome, duration } = operations[operation] ??= ofOperation(operation)
+    const { byOutcome, duration } = ofOperation(operation)
     const elapsed = now(fiber) - began
     byOutcome(outcome).unsafeUpdate(1, labels.ours)
     duration.unsafeUpdate(elapsed, labels.ours)
     // a run that was found was only read
     if (outcome !== "reused") operationDuration(errorType).unsafeUpdate(elapsed / 1000, labels.genAi)
   }
-}
-
-/** Counts the execution of an effect. */
-export const counted = <A, E, R>(
-  fiber: Fibers.AnyFiber,
-  operation: CountedOperation,
-  call: CountedCall,
-  outcomeOf: (value: A) => Outcome,
-  self: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => {
-  const ended = executionStarted(fiber, operation, call)
-  return Effect.onExit(
-    self,
-    (exit) =>
-      Effect.sync(() =>
-        Exit.isSuccess(exit)
-          ? ended(...outcomeOf(exit.value))
-          : ended(failureOutcome(exit.cause), failureType(exit.cause))
-      )
-  )
 }
 
 /** Counts calls of tools that begin now. Names that a model made up have no label of their own. */
@@ -191,14 +161,14 @@ export const toolCalled = (
     toolDuration(tool)(errorType).unsafeUpdate((now(fiber) - began) / 1000, Fibers.metricLabelsOf(fiber))
 }
 
-const retries = (reason: "throttled" | "transient") =>
-  late(() => Fibers.counter(metricNames.retries, "attempts after the first", { reason }))
-const throttled = retries("throttled")
-const transient = retries("transient")
+const retries = byValue(
+  (reason) => Fibers.counter(metricNames.retries, "attempts after the first", { reason }),
+  "other"
+)
 
 /** Counts a retry after an error. */
 export const countRetry = (error: NoukaiError): Effect.Effect<void> =>
-  Fibers.update(error._tag === "RateLimitError" ? throttled() : transient(), 1)
+  Fibers.update(retries(error._tag === "RateLimitError" ? "throttled" : "transient"), 1)
 
 const tokensLeft = Fibers.gauge(metricNames.retryTokens, {
   description: "retries that are left to the client that changed it last, in tokens"
@@ -206,7 +176,7 @@ const tokensLeft = Fibers.gauge(metricNames.retryTokens, {
 
 export const retryTokens = (tokens: number): void => tokensLeft.unsafeUpdate(tokens, Fibers.noLabels)
 
-const open = late(() => Fibers.gauge(metricNames.openStreams, { description: "event streams that are open" }))
+const open = Fibers.gauge(metricNames.openStreams, { description: "event streams that are open" })
 
 /**
  * Counts an event stream as open until the returned function is called, under the labels of the fiber that opened it:
@@ -214,25 +184,24 @@ const open = late(() => Fibers.gauge(metricNames.openStreams, { description: "ev
  */
 export const streamOpened = (fiber: Fibers.AnyFiber): () => void => {
   const labels = Fibers.metricLabelsOf(fiber)
-  open().unsafeModify(1, labels)
-  return () => open().unsafeModify(-1, labels)
+  open.unsafeModify(1, labels)
+  return () => open.unsafeModify(-1, labels)
 }
 
-const tokens = (type: "input" | "output") => {
+const tokensOf = byValue((type) => {
   const name = type === "input" ? metricNames.inputTokens : metricNames.outputTokens
   const labels = conventional("{token}", genAi.model)
-  return late(() => ({
+  return {
     ours: Fibers.counter(metricNames.tokens, "tokens of steps, as streams and traces tell them", { type }),
     sum: Fibers.counter(name, `${type} tokens of steps`, { ...labels, [attributeKeys.tokenModality]: "unknown" }),
     usage: Fibers.histogram(metricNames.tokenUsage, "tokens of a step", { start: 1, factor: 4, count: 14 }, {
       ...labels,
       [attributeKeys.tokenType]: type
     })
-  }))
-}
-const inputTokens = tokens("input")
-const outputTokens = tokens("output")
-const cost = late(() => Fibers.counter(metricNames.cost, "USD that steps cost, as streams and traces tell it"))
+  }
+}, "other")
+
+const cost = Fibers.counter(metricNames.cost, "USD that steps cost, as streams and traces tell it")
 
 /** The tokens and the cost of a completed step. */
 interface Usage {
@@ -263,16 +232,16 @@ export class Meter {
     const { genAi, ours } = this.labels
     for (const { costUsd, modelUsed, tokens } of this.steps.splice(0)) {
       const labels = modelUsed === undefined ? genAi : [...genAi, ...ofModel(modelUsed)]
-      for (const [metrics, given] of [[inputTokens, tokens?.prompt], [outputTokens, tokens?.completion]] as const) {
+      for (const [type, given] of [["input", tokens?.prompt], ["output", tokens?.completion]] as const) {
         const known = knownCount(given)
         if (known === undefined) continue
-        const { ours: counter, sum, usage } = metrics()
+        const { ours: counter, sum, usage } = tokensOf(type)
         counter.unsafeUpdate(known, ours)
         sum.unsafeUpdate(known, labels)
         usage.unsafeUpdate(known, labels)
       }
       const usd = knownCount(costUsd ? Number(costUsd) : 0)
-      if (usd !== undefined) cost().unsafeUpdate(usd, ours)
+      if (usd !== undefined) cost.unsafeUpdate(usd, ours)
     }
   }
 }

@@ -20,7 +20,7 @@ import type { HttpService } from "../operations/operations.js"
 import { scopeOf } from "../operations/scope.js"
 import { type FlowAddress, type FlowVersion, format } from "../options/address.js"
 import * as Attributes from "./attributes.js"
-import { toolCalled } from "./metrics.js"
+import * as Metrics from "./metrics.js"
 
 /** Whether a tracer is installed for a fiber: Effect's built-in one keeps spans to itself. */
 export const isTracing = (fiber: AnyFiber): boolean => tracerOf(fiber) !== undefined
@@ -123,9 +123,10 @@ const flowAttributes = (
 export const annotateSession = (sessionId: string): Effect.Effect<void> =>
   withFiber((fiber) => isTracing(fiber) ? Effect.annotateCurrentSpan(attributeKeys.sessionId, sessionId) : Effect.void)
 
-const clientSpan = <A, E, R>(
+const spanned = <A, E, R>(
   fiber: AnyFiber,
   name: string,
+  kind: Tracer.SpanKind,
   attributes: () => SpanAttributes,
   outcomeOf: (value: A) => RunOutcome,
   ofError: (error: unknown) => RunOutcome,
@@ -135,25 +136,36 @@ const clientSpan = <A, E, R>(
     ? self.pipe(
       Effect.tap((value) => Effect.annotateCurrentSpan(outcomeAttributes(outcomeOf(value)))),
       Effect.tapErrorCause((cause) => Effect.annotateCurrentSpan(outcomeAttributes(failed(cause, ofError)))),
-      Effect.withSpan(name, { kind: "client", captureStackTrace: false, attributes: attributes() })
+      Effect.withSpan(name, { kind, captureStackTrace: false, attributes: attributes() })
     ) as Effect.Effect<A, E, R>
     : self
 
-/** Opens a span around a call, if a tracer is installed. */
-export const flowSpan = <A extends RunOutcome, E, R>(
+/** Counts a call that may run a flow, and opens a span around it, if a tracer is installed. */
+export const flowCall = <A extends RunOutcome, E, R>(
   fiber: AnyFiber,
+  operation: Metrics.CountedOperation,
   name: string,
   facts: FlowFacts,
+  outcomeOf: (value: NoInfer<A>) => Metrics.Outcome,
   self: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> =>
-  clientSpan(
+): Effect.Effect<A, E, R> => {
+  const ended = Metrics.executionStarted(fiber, operation, facts)
+  const call = spanned(
     fiber,
     name,
+    "client",
     () => flowAttributes(fiber, facts),
     identity,
     (error) => outcomeOfFlowError(error, facts.address),
     self
   )
+  return Effect.onExit(call, (exit) =>
+    Effect.sync(() =>
+      Exit.isSuccess(exit)
+        ? ended(...outcomeOf(exit.value))
+        : ended(Metrics.failureOutcome(exit.cause), Attributes.failureType(exit.cause))
+    ))
+}
 
 /** The subject of a read. */
 export interface ReadSubject {
@@ -176,7 +188,7 @@ export const readSpan = <A, E, R>(
   outcomeOf: (value: A) => RunOutcome,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
-  withFiber((fiber) => clientSpan(fiber, name, () => readAttributes(facts), outcomeOf, outcomeOfError, self))
+  withFiber((fiber) => spanned(fiber, name, "client", () => readAttributes(facts), outcomeOf, outcomeOfError, self))
 
 /** Opens a span around a stream that only reads, if a tracer is installed. */
 export const readStreamSpan = <A, E, R>(
@@ -191,6 +203,27 @@ export const readStreamSpan = <A, E, R>(
       Effect.annotateCurrentSpan(outcomeAttributes(failed(cause, outcomeOfError))))
     return Stream.withSpan(told, name, options) as Stream.Stream<A, E, R>
   }))
+
+/** Adds attributes to a span. One that is `undefined` is left out. */
+export const annotate = (span: Tracer.Span, attributes: SpanAttributes): void => {
+  for (const [key, value] of Object.entries(attributes)) if (value !== undefined) span.attribute(key, value)
+}
+
+/** Opens a span that begins at an instant, or does not end with an effect. Its caller ends it. */
+export const openSpan = (
+  fiber: AnyFiber,
+  tracer: Tracer.Tracer,
+  name: string,
+  parent: Option.Option<Tracer.AnySpan>,
+  start: bigint,
+  kind: Tracer.SpanKind,
+  attributes: SpanAttributes
+): Tracer.Span => {
+  const span = tracer.span(name, parent, Context.empty(), [], start, kind)
+  for (const [key, value] of spanAnnotationsOf(fiber)) span.attribute(key, value)
+  annotate(span, attributes)
+  return span
+}
 
 /** The facts of a step that completed. */
 export interface StepFacts {
@@ -221,27 +254,9 @@ export const streamSpans = (
   const tracer = tracerOf(fiber)
   if (tracer === undefined) return undefined
   const clock = clockOf(fiber)
-  const annotations = spanAnnotationsOf(fiber)
-
-  const annotate = (span: Tracer.Span, attributes: SpanAttributes): void => {
-    for (const [key, value] of Object.entries(attributes)) if (value !== undefined) span.attribute(key, value)
-  }
-  const open = (
-    spanName: string,
-    parent: Option.Option<Tracer.AnySpan>,
-    kind: Tracer.SpanKind,
-    attributes: SpanAttributes
-  ): Tracer.Span => {
-    const span = tracer.span(spanName, parent, Context.empty(), [], clock.unsafeCurrentTimeNanos(), kind)
-    for (const [key, value] of annotations) span.attribute(key, value)
-    annotate(span, attributes)
-    return span
-  }
-  const close = (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>): void =>
-    span.end(clock.unsafeCurrentTimeNanos(), exit)
-
+  const now = () => clock.unsafeCurrentTimeNanos()
   const parent = Context.getOption(fiber.currentContext, Tracer.ParentSpan)
-  const stream = open(name, parent, "client", flowAttributes(fiber, facts))
+  const stream = openSpan(fiber, tracer, name, parent, now(), "client", flowAttributes(fiber, facts))
   let step: { readonly id: string; readonly span: Tracer.Span } | undefined
   const steps: Array<Pick<StepFacts, "tokens">> = []
 
@@ -249,7 +264,7 @@ export const streamSpans = (
     if (step === undefined) return
     const errorType = Exit.isFailure(exit) ? Attributes.failureType(exit.cause) : undefined
     annotate(step.span, { [attributeKeys.stepStatus]: status, [attributeKeys.errorType]: errorType })
-    close(step.span, exit)
+    step.span.end(now(), exit)
     step = undefined
   }
 
@@ -259,7 +274,8 @@ export const streamSpans = (
     stepStarted: (id) => {
       if (step?.id === id) return
       closeStep(undefined, Exit.void)
-      step = { id, span: open(spanNames.step, Option.some(stream), "internal", { [attributeKeys.stepId]: id }) }
+      const attributes = { [attributeKeys.stepId]: id }
+      step = { id, span: openSpan(fiber, tracer, spanNames.step, Option.some(stream), now(), "internal", attributes) }
     },
     stepCompleted: (facts) => {
       if (step === undefined) return
@@ -278,23 +294,16 @@ export const streamSpans = (
         annotate(stream, outcomeAttributes(failed(exit.cause, (error) => outcomeOfFlowError(error, facts.address))))
       }
       annotate(stream, outcomeAttributes({ tokens: Attributes.sumTokens(steps), ...outcome }))
-      close(stream, exit)
+      stream.end(now(), exit)
     }
   }
 }
 
 /** Opens a child span around one tool round, if a tracer is installed. */
 export const roundSpan = <A, E, R>(index: number, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-  const options = { captureStackTrace: false, attributes: { [attributeKeys.roundIndex]: index } }
-  const spanned = Effect.withSpan(
-    Effect.tapErrorCause(
-      self,
-      (cause) => Effect.annotateCurrentSpan(outcomeAttributes({ errorType: Attributes.failureType(cause) }))
-    ),
-    spanNames.round,
-    options
-  ) as Effect.Effect<A, E, R>
-  return withFiber((fiber) => isTracing(fiber) ? spanned : self)
+  const attributes = () => ({ [attributeKeys.roundIndex]: index })
+  const noFacts = () => ({})
+  return withFiber((fiber) => spanned(fiber, spanNames.round, "internal", attributes, noFacts, noFacts, self))
 }
 
 /** The part of a call's result that its span tells of. */
@@ -321,34 +330,37 @@ export const toolSpans = <A extends ReadonlyArray<CallOutcome>, E, R>(
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   withFiber((fiber) => {
-    const ended = toolCalled(fiber)
+    const ended = Metrics.toolCalled(fiber)
     const declared = calls.map(({ name }) => declarations.find((one) => one.function.name === name)?.function)
-    /** Tells the spans how each call ended. Results of a handler that cannot be read are refused later. */
-    const within = (spans: ReadonlyArray<Tracer.Span>) =>
-      Effect.onExit(self, (exit) =>
-        Effect.ignore(Effect.try(() => {
-          const failure = Exit.isFailure(exit) ? Attributes.failureType(exit.cause) : undefined
-          for (const [index, { id }] of calls.entries()) {
-            const outcome = Exit.isSuccess(exit) ? exit.value.find(({ toolCallId }) => toolCallId === id) : undefined
-            const errorType = failure ?? outcome?.fault?.replace(" ", "_") ?? outcome?.errorType
-            ended(declared[index]?.name, errorType)
-            if (errorType !== undefined) spans[index]?.attribute(attributeKeys.errorType, errorType)
-            else if (payloads && outcome !== undefined) {
-              spans[index]?.attribute(attributeKeys.toolResult, Attributes.payloadJson(outcome.content))
-            }
-          }
-        })))
-    if (!isTracing(fiber)) return within([])
-    const spans = calls.map((call, index) =>
-      [`${spanNames.tool} ${call.name}`, {
+    const open = Effect.forEach(isTracing(fiber) ? calls : [], (call, index) =>
+      Effect.makeSpan(`${spanNames.tool} ${call.name}`, {
         captureStackTrace: false,
         attributes: known(Attributes.toolAttributes(call, declared[index]?.description, payloads))
-      }] as const
+      }))
+    const tell = (spans: ReadonlyArray<Tracer.Span>, exit: Exit.Exit<A, E>): void => {
+      const failure = Exit.isFailure(exit) ? Attributes.failureType(exit.cause) : undefined
+      for (const [index, { id }] of calls.entries()) {
+        const outcome = Exit.isSuccess(exit)
+          ? exit.value.find(({ toolCallId }) =>
+            toolCallId === id
+          )
+          : undefined
+        const errorType = failure ?? outcome?.fault?.replace(" ", "_") ?? outcome?.errorType
+        ended(declared[index]?.name, errorType)
+        if (errorType !== undefined) spans[index]?.attribute(attributeKeys.errorType, errorType)
+        else if (payloads && outcome !== undefined) {
+          spans[index]?.attribute(attributeKeys.toolResult, Attributes.payloadJson(outcome.content))
+        }
+      }
+    }
+    return Effect.acquireUseRelease(
+      open,
+      ([only, ...others]) =>
+        only !== undefined && others.length === 0 ? Effect.withParentSpan(self, only) as typeof self : self,
+      (spans, exit) =>
+        // results of a handler that cannot be read are refused later
+        Effect.map(Effect.ignore(Effect.try(() => tell(spans, exit))), () => {
+          for (const span of spans) span.end(clockOf(fiber).unsafeCurrentTimeNanos(), exit)
+        })
     )
-    const [only, ...others] = spans
-    return (only !== undefined && others.length === 0
-      ? Effect.useSpan(...only, (span) => Effect.withParentSpan(within([span]), span))
-      : Effect.scoped(
-        Effect.flatMap(Effect.forEach(spans, (span) => Effect.makeSpanScoped(...span)), within)
-      )) as Effect.Effect<A, E, R>
   })

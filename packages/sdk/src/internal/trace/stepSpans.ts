@@ -9,13 +9,14 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import { spanNames } from "../../Telemetry.js"
-import { type AnyFiber, spanAnnotationsOf, tracerOf, withFiber } from "../core/fiber.js"
+import { type AnyFiber, tracerOf, withFiber } from "../core/fiber.js"
 import { timeLimit } from "../core/time.js"
 import type { HttpService } from "../operations/operations.js"
 import type { Trace } from "../operations/requests.js"
 import type { FlowAddress } from "../options/address.js"
 import { sumTokens, tokenAttributes } from "../telemetry/attributes.js"
 import * as Metrics from "../telemetry/metrics.js"
+import { annotate, openSpan } from "../telemetry/spans.js"
 import { stepAttributes, timelineOf } from "./timeline.js"
 
 /** The time that a call may wait for its trace, in milliseconds. */
@@ -51,7 +52,6 @@ const openSpans = (
 ): void => {
   const { isDated, steps } = timelineOf(trace)
   if (!isDated) return
-  const annotations = spanAnnotationsOf(fiber)
   const meter = new Metrics.Meter(Metrics.labelsOfCall(fiber, address, http.defaults.server))
   const spans: Array<Tracer.Span> = []
   // a loop may be listed after its iterations
@@ -60,11 +60,8 @@ const openSpans = (
     if (known !== undefined) return known
     const placed = steps[index]!
     const above = placed.loop === undefined ? parent : Option.some(open(placed.loop))
-    const span = tracer.span(spanNames.step, above, Context.empty(), [], placed.start, "internal")
-    for (const [key, value] of annotations) span.attribute(key, value)
-    for (const [key, value] of stepAttributes(placed, withPayloads)) span.attribute(key, value)
-    spans[index] = span
-    return span
+    const attributes = stepAttributes(placed, withPayloads)
+    return spans[index] = openSpan(fiber, tracer, spanNames.step, above, placed.start, "internal", attributes)
   }
   for (const index of steps.keys()) open(index)
   for (const [index, { end, step }] of steps.entries()) {
@@ -76,9 +73,7 @@ const openSpans = (
   }
   if (!isWalked()) meter.count()
   if (Option.isSome(parent) && parent.value._tag === "Span") {
-    for (const [key, value] of Object.entries(tokenAttributes(sumTokens(trace.steps)))) {
-      if (value !== undefined) parent.value.attribute(key, value)
-    }
+    annotate(parent.value, tokenAttributes(sumTokens(trace.steps)))
   }
 }
 

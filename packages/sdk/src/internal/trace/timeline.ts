@@ -202,9 +202,9 @@ export const loopsOf = (
 export const stepAttributes = (
   { end, start, step, waiting }: PlacedStep,
   payloads: boolean
-): ReadonlyArray<readonly [string, Attributes.AttributeValue]> => {
+): Attributes.Attributes => {
   const payload = (value: unknown) => payloads && value !== undefined ? Attributes.payloadJson(value) : undefined
-  const attributes: Attributes.Attributes = {
+  return {
     [attributeKeys.stepId]: step.stepId,
     [attributeKeys.stepAttempt]: step.attempt,
     [attributeKeys.stepLoopIndex]: step.loopIndex,
@@ -219,5 +219,4 @@ export const stepAttributes = (
     [attributeKeys.stepOutput]: payload(step.outputContext),
     [attributeKeys.stepError]: payload(step.errorContext)
   }
-  return Object.entries(attributes).flatMap(([key, value]) => value === undefined ? [] : [[key, value] as const])
 }

@@ -28,7 +28,6 @@ export { absentable, jsonCopy } from "../../core/json.js"
 export { known, newError } from "../../core/makeError.js"
 export { changeText, recordingText } from "../../core/replayReport.js"
 export { isEndedStatus, problemOf } from "../../core/runProblem.js"
-export { version } from "../../core/version.js"
 export { inputOf, runOf, withoutPrompt } from "../../operations/sessionRun.js"
 export type { InputOfRun } from "../../operations/sessionRun.js"
 export {
@@ -41,6 +40,7 @@ export {
   ToolCallsRequired
 } from "../../operations/wireEvent.js"
 export { count, decoder } from "../../options/callOptions.js"
+export { version } from "../../options/headers.js"
 export { runFields } from "../../run/runInput.js"
 export { payloadText, problemType, runAttributes, sumTokens, tokenAttributes } from "../../telemetry/attributes.js"
 export type { AttributeValue } from "../../telemetry/attributes.js"
