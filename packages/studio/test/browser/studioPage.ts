@@ -135,16 +135,22 @@ export const openPage = async (
   }
 }
 
-/** The findings of axe on a page, in its present theme. */
-export const violations = async (page: Page): Promise<ReadonlyArray<string>> => {
+/** The rules of axe that depend on the theme of a page. */
+export const rulesOfColour = ["color-contrast", "link-in-text-block"]
+
+/** The findings of axe on a page, in its present theme: of some rules, or of all. */
+export const violations = async (page: Page, rules?: ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
   await page.evaluate(axe.source)
-  return page.evaluate(async () => {
+  return page.evaluate(async (rules) => {
     const { axe } = globalThis as unknown as { axe: typeof import("axe-core") }
-    const { violations } = await axe.run(document, { resultTypes: ["violations"] })
+    const { violations } = await axe.run(document, {
+      resultTypes: ["violations"],
+      ...rules && { runOnly: { type: "rule", values: [...rules] } }
+    })
     return violations.map(({ help, id, nodes }) =>
       `${id}: ${help}: ${nodes.map(({ html }) => html).slice(0, 3).join(" | ")}`
     )
-  })
+  }, rules)
 }
 
 /** Chooses from the menu of the list that opens other runs. */
