@@ -26,7 +26,6 @@ const groups = {
       "runtime",
       "RuntimeModels",
       "NoukaiTransport",
-      "Wire",
       "Version"
     ]
   },

@@ -17,12 +17,14 @@ export type {
   ExecuteAsyncOptions,
   ExecuteOnceOptions,
   ExecuteOptions,
+  ExecuteRequest,
   HealOptions,
   OnceOptions,
   PauseOptions,
   RelayExecuteOptions,
   RelayExecuteTransportOptions,
   ResumeOptions,
+  StepRequest,
   StepsOptions,
   VersionSpec
 } from "./FlowOptions.js"
@@ -110,4 +112,3 @@ export type {
 } from "./TypedFlow.js"
 export { defineTool, Tool } from "./TypedTool.js"
 export { VERSION } from "./Version.js"
-export type { ExecuteRequest, StepRequest } from "./Wire.js"

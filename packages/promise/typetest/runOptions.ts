@@ -1,8 +1,7 @@
 /** The options and bodies that the client describes are those of the SDK's list. */
 import type { FieldOf, QueuedOption, RepeatedField, RunOptionName } from "@effect-noukai/sdk/kit/runOptions"
 import { expectTypeOf } from "vitest"
-import type { ExecuteAsyncOptions, ExecuteOptions } from "../src/FlowOptions.js"
-import type { ExecuteRequest, StepRequest } from "../src/Wire.js"
+import type { ExecuteAsyncOptions, ExecuteOptions, ExecuteRequest, StepRequest } from "../src/FlowOptions.js"
 
 expectTypeOf<Exclude<FieldOf<RunOptionName>, keyof ExecuteOptions>>().toEqualTypeOf<never>()
 expectTypeOf<Exclude<FieldOf<QueuedOption>, keyof ExecuteAsyncOptions>>().toEqualTypeOf<never>()
