@@ -21,7 +21,7 @@ import {
   ledgerOf,
   noCost
 } from "./internal/core/cost.js"
-import { runInBudgets, storedBudgets } from "./internal/operations/scope.js"
+import { runStored, stored } from "./internal/operations/scope.js"
 import * as CallOptions from "./internal/options/callOptions.js"
 import type { InvalidRequestError } from "./NoukaiError.js"
 
@@ -172,9 +172,9 @@ export const current: Effect.Effect<ReadonlyArray<Budget>> = CurrentBudgets
 export const ambient = (): ReadonlyArray<Budget> => {
   const fiber = Fiber.getCurrentFiber()
   const own = Option.isSome(fiber) ? budgetsOf(fiber.value) : []
-  const stored = storedBudgets()
+  const { budgets } = stored()
   // code of the fiber may have entered more of them; what is stored may also be of another fiber
-  return own.every((budget) => stored.includes(budget)) ? stored : own
+  return own.every((budget) => budgets.includes(budget)) ? budgets : own
 }
 
 /**
@@ -185,5 +185,5 @@ export const ambient = (): ReadonlyArray<Budget> => {
  * @category combinators
  */
 export function runIn<A>(budget: Budget, f: () => A): A {
-  return runInBudgets([...ambient(), budget], f)
+  return runStored({ budgets: [...ambient(), budget] }, f)
 }

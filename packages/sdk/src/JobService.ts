@@ -12,13 +12,13 @@ import * as Record from "effect/Record"
 import type { ExecuteOptions, OnceOptions, ParametersInput } from "./Execution.js"
 import type { AnyParameters, FlowRef } from "./Flow.js"
 import { withFiber } from "./internal/core/fiber.js"
-import { invalid, type RefusalFacts } from "./internal/core/makeError.js"
+import { invalid } from "./internal/core/makeError.js"
 import { monotonic, toMillis } from "./internal/core/time.js"
 import * as JobHandle from "./internal/jobs/jobHandle.js"
 import { Arrivals, callbackOf, type CallbackOption, callbackProblem } from "./internal/kit/callback.js"
 import type { QueuedOption } from "./internal/kit/runOptions.js"
 import { type HttpService, resolveFlow, resolveRun, totalTimeout } from "./internal/operations/operations.js"
-import type { SubmitJobRequest, SubmitJobResponse } from "./internal/operations/requests.js"
+import type { SubmitJobRequest } from "./internal/operations/requests.js"
 import * as Address from "./internal/options/address.js"
 import type { Progress } from "./internal/options/callOptions.js"
 import * as CallOptions from "./internal/options/callOptions.js"
@@ -204,112 +204,74 @@ const submitOnceInput = CallOptions.decoder<SubmitInput & OnceOptions>(
 
 const attachOptions = CallOptions.decoder<AttachOptions>("options", () => ({ grace: CallOptions.duration }))
 
-/** A submission that the server took: `more` are the fields of its kind of job. */
-interface Submission<More> {
-  readonly response: SubmitJobResponse
-  readonly sessionId: string | undefined
-  readonly more: More
-}
-
 /** The queue of a client. */
 interface Queue {
   readonly http: HttpService
   readonly arrivals: Arrivals
 }
 
-/** Checks a run, submits it with `send`, and returns its handle. */
-const submitted = <B extends SubmitInput, More extends { readonly reused?: boolean }, E>(
-  { arrivals, http }: Queue,
-  method: string,
-  /** Whether the session of the run is derived from a key. */
-  isKeyed: boolean,
-  flow: FlowRef<never>,
-  decode: (method: string, given: B, facts: RefusalFacts) => Either.Either<B, InvalidRequestError>,
-  given: B,
-  send: (request: SubmitJobRequest, input: B) => Effect.Effect<Submission<More>, E>
-): Effect.Effect<Job & More, E | CallError> =>
-  withFiber((fiber) => {
-    const resolved = resolveRun(fiber, http, method, flow, decode, given)
-    if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
-    const { address, addressText, input, sessionId, total, version } = resolved.right
-    const progress: Progress = { sent: "no" }
-    const call = { http, method, address, addressText, options: input, total: undefined, maxCostUsd: undefined }
-    const costs = RunCosts.of(fiber, call)
-    const post = (parameters: unknown) => {
-      const body = RunInput.submittedFields(input, parameters)
-      const reserve = costs?.reserve(undefined)
-      const callback = input.callback && { url: input.callback.url, job: undefined }
-      const request = { method, flow: address, version, sessionId, options: input, progress, reserve, body, callback }
-      const facts = { method, flow: addressText, executionId: () => undefined }
-      return Effect.zipWith(
-        totalTimeout(send(request, input), total, facts, progress),
-        monotonic,
-        ({ more, response: { blockCount, executionId, flowId }, sessionId }, now) => {
-          const target = {
-            http,
-            flow,
-            address,
-            addressText,
-            executionId,
-            costs,
-            graceEnds: now + submitGrace,
-            callback: callbackOf(arrivals, input.callback, request.callback?.job)
+type Submitted = Effect.Effect<Job & { readonly reused?: boolean }, CallError | OnceError>
+
+/** Checks a run, submits it, once per key where a key is given, and returns its handle. */
+const submitting =
+  ({ arrivals, http }: Queue) => (flow: FlowRef<never>, given: SubmitInput & OnceOptions, key?: string): Submitted =>
+    withFiber((fiber) => {
+      const isKeyed = key !== undefined
+      const method = isKeyed ? "JobService.submitOnce" : "JobService.submit"
+      const resolved = resolveRun(fiber, http, method, flow, isKeyed ? submitOnceInput : submitInput, given)
+      if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
+      const { address, addressText, input, sessionId, total, version } = resolved.right
+      const { rerunFailed = false, settle = 0 } = input
+      const progress: Progress = { sent: "no" }
+      const call = { http, method, address, addressText, options: input, total: undefined, maxCostUsd: undefined }
+      const costs = RunCosts.of(fiber, call)
+      const send = (request: SubmitJobRequest) =>
+        isKeyed
+          ? http.request("submitOnce", { ...request, key, rerunFailed, settle: toMillis(settle) ?? 0 })
+          : Effect.map(http.request("submitJob", request), (response) => ({ response, reused: false, sessionId }))
+      const post = (parameters: unknown): Submitted => {
+        const body = RunInput.submittedFields(input, parameters)
+        const reserve = costs?.reserve(undefined)
+        const callback = input.callback && { url: input.callback.url, job: undefined }
+        const request = { method, flow: address, version, sessionId, options: input, progress, reserve, body, callback }
+        const facts = { method, flow: addressText, executionId: () => undefined }
+        return Effect.zipWith(
+          totalTimeout(send(request), total, facts, progress),
+          monotonic,
+          ({ response: { blockCount, executionId, flowId }, reused, sessionId }, now) => {
+            const target = {
+              http,
+              flow,
+              address,
+              addressText,
+              executionId,
+              costs,
+              graceEnds: now + submitGrace,
+              callback: callbackOf(arrivals, input.callback, request.callback?.job)
+            }
+            return JobHandle.make(target, { flowId, blockCount, sessionId }, isKeyed ? { reused } : {})
           }
-          return JobHandle.make(target, { flowId, blockCount, sessionId }, more)
-        }
-      )
-    }
-    const encoded = encodeParameters(method, addressText, flow, input.parameters)
-    return Spans.flowCall(
-      fiber,
-      "submit",
-      spanNames.submitJob,
-      { address, http, version, sessionId: isKeyed ? undefined : sessionId },
-      ({ reused }) => [reused === true ? "reused" : "submitted"],
-      Effect.flatMap(encoded, (parameters) => {
-        const posted = post(parameters)
-        // a job that was submitted is settled when it has ended
-        return costs === undefined
-          ? posted
-          : Effect.tapError(
-            costs.releasing(posted, () => progress.sent),
-            (error) => costs.failed(error, progress.sent)
-          )
-      })
-    )
-  })
-
-const submit = (queue: Queue) => (flow: FlowRef<never>, given: SubmitInput): Effect.Effect<Job, CallError> =>
-  submitted(queue, "JobService.submit", false, flow, submitInput, given, (request) =>
-    Effect.map(
-      queue.http.request("submitJob", request),
-      (response) => ({ response, sessionId: request.sessionId, more: {} })
-    ))
-
-const submitOnce = (queue: Queue) =>
-(
-  key: string,
-  flow: FlowRef<never>,
-  given: SubmitOnceInput
-): Effect.Effect<OnceJob, CallError | OnceError> =>
-  Effect.suspend(() => {
-    const method = "JobService.submitOnce"
-    const found = CallOptions.checkKey(key)
-    if (found !== undefined) return Effect.fail(invalid(method, found.field, found.reason))
-    return submitted(
-      queue,
-      method,
-      true,
-      flow,
-      submitOnceInput,
-      given,
-      (request, { rerunFailed = false, settle = 0 }) =>
-        Effect.map(
-          queue.http.request("submitOnce", { ...request, key, rerunFailed, settle: toMillis(settle) ?? 0 }),
-          ({ response, reused, sessionId }) => ({ response, sessionId, more: { reused } })
         )
-    )
-  })
+      }
+      const encoded = encodeParameters(method, addressText, flow, input.parameters)
+      return Spans.flowCall(
+        fiber,
+        "submit",
+        spanNames.submitJob,
+        { address, http, version, sessionId: isKeyed ? undefined : sessionId },
+        ({ reused }) => [reused === true ? "reused" : "submitted"],
+        Effect.flatMap(encoded, (parameters) => {
+          const posted = post(parameters)
+          // a job that was submitted is settled when it has ended
+          return costs === undefined
+            ? posted
+            : Effect.tapError(
+              costs.releasing(posted, () => progress.sent),
+              (error) => costs.failed(error, progress.sent)
+            )
+        })
+      )
+    })
 
 const attach = (http: HttpService) =>
 (
@@ -317,14 +279,13 @@ const attach = (http: HttpService) =>
   executionId: string,
   options: AttachOptions = {}
 ): Effect.Effect<Job, InvalidRequestError> =>
-  Effect.flatMap(monotonic, (now) => {
+  Effect.gen(function*() {
     const method = "JobService.attach"
-    return Either.flatMap(resolveFlow(http, method, flow), ({ address, addressText }) =>
-      Either.flatMap(Address.segment(method, "executionId", executionId), () =>
-        Either.map(attachOptions(method, options, { flow: addressText }), ({ grace = 0 }) => {
-          const graceEnds = now + (toMillis(grace) ?? 0)
-          return JobHandle.make({ http, flow, address, addressText, executionId, costs: undefined, graceEnds }, {}, {})
-        })))
+    const { address, addressText } = yield* resolveFlow(http, method, flow)
+    yield* Address.segment(method, "executionId", executionId)
+    const { grace = 0 } = yield* attachOptions(method, options, { flow: addressText })
+    const graceEnds = (yield* monotonic) + (toMillis(grace) ?? 0)
+    return JobHandle.make({ http, flow, address, addressText, executionId, costs: undefined, graceEnds }, {}, {})
   })
 
 /**
@@ -334,10 +295,17 @@ const attach = (http: HttpService) =>
  * @category constructors
  */
 export const make: Effect.Effect<JobService.Service, never, NoukaiHttp> = Effect.map(NoukaiHttp, (http) => {
-  const queue: Queue = { http, arrivals: new Arrivals() }
+  const submit = submitting({ http, arrivals: new Arrivals() })
+  const submitOnce = (key: string, flow: FlowRef<never>, input: SubmitOnceInput): Submitted =>
+    Effect.suspend(() => {
+      const found = CallOptions.checkKey(key)
+      return found === undefined
+        ? submit(flow, input, key)
+        : Effect.fail(invalid("JobService.submitOnce", found.field, found.reason))
+    })
   return {
-    submit: submit(queue) as JobService.Service["submit"],
-    submitOnce: submitOnce(queue) as JobService.Service["submitOnce"],
+    submit: ((flow: FlowRef<never>, input: SubmitInput) => submit(flow, input)) as JobService.Service["submit"],
+    submitOnce: submitOnce as JobService.Service["submitOnce"],
     attach: attach(http) as JobService.Service["attach"]
   }
 })

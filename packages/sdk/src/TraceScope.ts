@@ -36,11 +36,10 @@ const promiseNames: Names<PromiseOptions<unknown, unknown>> = { try: true, catch
 /** Runs asynchronous code that is not an Effect with the fiber's scope and budgets. */
 const promiseInScope = <A, E>(options: PromiseOptions<A, E>): Effect.Effect<A, E> =>
   withFiber((fiber) => {
-    const scope = Scope.scopeOf(fiber)
-    const budgets = budgetsOf(fiber)
+    const ambient = { scope: Scope.scopeOf(fiber), budgets: budgetsOf(fiber) }
     return Effect.tryPromise({
       ...options,
-      try: (signal) => Scope.runInBudgets(budgets, () => Scope.runInScope(scope, () => options.try(signal)))
+      try: (signal) => Scope.runStored(ambient, () => options.try(signal))
     })
   })
 
@@ -318,7 +317,7 @@ export class TraceScope extends Scope.CurrentScope {
   static ambient(): TraceScope.Scope | undefined {
     const fiber = Fiber.getCurrentFiber()
     const own = Option.isSome(fiber) ? Scope.scopeOf(fiber.value) : undefined
-    return own ?? Scope.storedScope()
+    return own ?? Scope.stored().scope
   }
 
   /**
@@ -328,7 +327,7 @@ export class TraceScope extends Scope.CurrentScope {
    * @since 0.1.0
    */
   static runIn<A>(scope: TraceScope.Scope | undefined, f: () => A): A {
-    return Scope.runInScope(Scope.entered(TraceScope.ambient(), scope), f)
+    return Scope.runStored({ scope: Scope.entered(TraceScope.ambient(), scope) }, f)
   }
 
   /**

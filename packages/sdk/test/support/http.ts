@@ -5,18 +5,22 @@ import {
   type HttpService,
   orElse,
   type Requests,
-  streaming,
   type Streams
 } from "../../src/internal/operations/operations.js"
 
 const unused = () => Effect.dieMessage("not used")
 
+const noStream = () => Stream.fromEffect(unused())
+
 export const httpOf = (
   requests: Partial<Requests>,
-  streams: Partial<Streams> = {},
+  given: Partial<Streams> = {},
   defaults: CallDefaults = {}
-): HttpService => ({
-  defaults,
-  request: orElse(requests, unused),
-  stream: streaming(streams, () => Stream.fromEffect(unused()))
-})
+): HttpService => {
+  const streams: Streams = { step: noStream, traceStream: noStream, ...given }
+  return {
+    defaults,
+    request: orElse(requests, unused),
+    stream: (operation, input) => streams[operation](input)
+  }
+}

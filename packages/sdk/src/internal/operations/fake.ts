@@ -5,7 +5,7 @@ import * as Struct from "effect/Struct"
 import type { CallError } from "../../NoukaiError.js"
 import { known } from "../core/makeError.js"
 import { digitsWithin, stringifyJson } from "../kit/plainJson.js"
-import { type HttpService, orElse, type Requests, streaming, type Streams } from "./operations.js"
+import { type HttpService, orElse, type Requests, type Streams } from "./operations.js"
 import type {
   EventsOnceRequest,
   ExecuteBody,
@@ -39,6 +39,7 @@ export const fakeHttp = (f: (slug: string, input: ExecuteBody) => Effect.Effect<
     ]
     return Stream.unwrap(Effect.map(f(request.flow.slug, body), (result) => Stream.fromIterable(events(result))))
   }
+  const streams: Streams = { step, traceStream: () => Stream.fromEffect(notFaked()) }
   const execute: Requests["execute"] = (request) =>
     Effect.map(f(request.flow.slug, request.body), (result) => ({
       status: "completed",
@@ -50,7 +51,7 @@ export const fakeHttp = (f: (slug: string, input: ExecuteBody) => Effect.Effect<
   return {
     defaults: { org: "test", project: "test" },
     request: orElse({ execute, forward: forwardThrough(execute), ...onceThrough(execute, notFaked) }, notFaked),
-    stream: streaming({ step }, () => Stream.fromEffect(notFaked()))
+    stream: (operation, input) => streams[operation](input)
   }
 }
 

@@ -36,13 +36,6 @@ export const orElse =
     return request === undefined ? otherwise(operation, input) : request(input)
   }
 
-/** The function `stream` of a table with gaps; `otherwise` answers the streams that are not in it. */
-export const streaming =
-  (streams: Partial<Streams>, otherwise: HttpService["stream"]): HttpService["stream"] => (operation, input) => {
-    const stream: Streams[typeof operation] | undefined = streams[operation]
-    return stream === undefined ? otherwise(operation, input) : stream(input)
-  }
-
 /** The input of a call with the default session of a client that did not exist yet when the call was made. */
 const tagged = <Q extends object>(input: Q, { defaults }: HttpService): Q =>
   "sessionId" in input && input.sessionId === undefined ? { ...input, sessionId: defaults.sessionId } : input

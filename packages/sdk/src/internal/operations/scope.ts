@@ -129,24 +129,15 @@ const make = (): Storage => {
 
 let storage: Storage | undefined
 
-const stored = (): Ambient => storage?.getStore() ?? nothing
+/** The scope and the budgets of code that is not an Effect. */
+export const stored = (): Ambient => storage?.getStore() ?? nothing
 
-function runStored<A>(ambient: Ambient, f: () => A): A {
+/** Runs code that is not an Effect with another scope, other budgets, or both. */
+export function runStored<A>(changes: Partial<Ambient>, f: () => A): A {
+  const ambient = { ...stored(), ...changes }
   if (storage === undefined && ambient.scope === undefined && ambient.budgets.length === 0) return f()
   storage ??= make()
   return storage.run(ambient, f)
-}
-
-export const storedScope = (): Scope | undefined => stored().scope
-
-export const storedBudgets = (): ReadonlyArray<Budget> => stored().budgets
-
-export function runInScope<A>(scope: Scope | undefined, f: () => A): A {
-  return runStored({ ...stored(), scope }, f)
-}
-
-export function runInBudgets<A>(budgets: ReadonlyArray<Budget>, f: () => A): A {
-  return runStored({ ...stored(), budgets }, f)
 }
 
 /**

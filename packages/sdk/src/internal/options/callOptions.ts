@@ -15,6 +15,8 @@ import {
   isCount,
   isFields,
   isVersion,
+  type Kind,
+  kindProblem,
   misnamed,
   type Names,
   type Table,
@@ -144,10 +146,6 @@ type Decode<A extends object> = <B extends A>(
   facts?: RefusalFacts
 ) => Either.Either<B, InvalidRequestError>
 
-/** Whether a value is an object of options. Most are literals, which need no closer look. */
-const isInput = (u: unknown): u is { readonly [name: string]: unknown } =>
-  Predicate.isRecord(u) && (Object.getPrototypeOf(u) === Object.prototype || isFields(u))
-
 const unknownOption = (name: string, names: ReadonlyArray<string>): Problem =>
   problem(name, unknownName(name, names, "remove it"))
 
@@ -177,7 +175,7 @@ export const decoder = <A extends object>(
     const known = made ??= options()
     let at = whole
     const problemIn = (input: unknown): Problem | undefined => {
-      if (!isInput(input)) return problem(whole, "must be an object")
+      if (!isFields(input)) return problem(whole, "must be an object")
       for (at of Object.keys(input)) {
         const value = input[at]
         if (value === undefined) continue
@@ -240,14 +238,17 @@ export const refused = (reason: string): Option => must(() => false, reason)
 
 export const anything: Option = Schema.Unknown
 
-export const text: Option = must(Predicate.isString, "must be a string")
+/** An option whose values are of a kind. */
+export const ofKind = (kind: Kind): Option =>
+  Schema.Unknown.pipe(Schema.filter((value) => kindProblem(kind, value) ?? true))
 
-export const flag: Option = must(Predicate.isBoolean, "must be true or false")
+export const text: Option = ofKind("text")
+
+export const flag: Option = ofKind("flag")
 
 export const callback: Option = must(Predicate.isFunction, "must be a function")
 
-export const oneOf = (...values: ReadonlyArray<string>): Option =>
-  must((value) => values.some((one) => one === value), `must be ${values.map((one) => `"${one}"`).join(" or ")}`)
+export const oneOf = (...values: ReadonlyArray<string>): Option => ofKind(values)
 
 /** An integer in a range. */
 export const count = (minimum: number, maximum = Infinity): Option =>

@@ -16,7 +16,7 @@ import { FlowCursor } from "../../FlowCursor.js"
 import { isOf } from "../core/json.js"
 import { type Problem, problem, type RefusalFacts } from "../core/makeError.js"
 import { checkStored } from "../kit/jsonProblem.js"
-import { isVersion, type Kind, kindProblem, type Names } from "../kit/names.js"
+import { isVersion, type Names } from "../kit/names.js"
 import {
   forNames,
   kindOf,
@@ -194,10 +194,7 @@ export const checkTools = ({ toolChoice, tools }: {
   return (declared && CallOptions.problemOf("tools", declarations, declared)) ?? checkToolChoice(toolChoice, declared)
 }
 
-const ofKind = (kind: Kind): CallOptions.Option =>
-  Schema.Unknown.pipe(Schema.filter((value) => kindProblem(kind, value) ?? true))
-
-const simple = forNames(simpleOptions, (name) => ofKind(kindOf(name)))
+const simple = forNames(simpleOptions, (name) => CallOptions.ofKind(kindOf(name)))
 
 /** The options of the requests of a run. */
 const ofRun: { readonly [K in RunOptionName]: CallOptions.Option } = {
