@@ -12,7 +12,6 @@ import * as Record from "effect/Record"
 import type { ExecuteOptions, OnceOptions, ParametersInput } from "./Execution.js"
 import type { AnyParameters, FlowRef } from "./Flow.js"
 import { withFiber } from "./internal/core/fiber.js"
-import { invalid } from "./internal/core/makeError.js"
 import { monotonic, toMillis } from "./internal/core/time.js"
 import * as JobHandle from "./internal/jobs/jobHandle.js"
 import { Arrivals, callbackOf, type CallbackOption, callbackProblem } from "./internal/kit/callback.js"
@@ -263,12 +262,7 @@ const submitting =
         Effect.flatMap(encoded, (parameters) => {
           const posted = post(parameters)
           // a job that was submitted is settled when it has ended
-          return costs === undefined
-            ? posted
-            : Effect.tapError(
-              costs.releasing(posted, () => progress.sent),
-              (error) => costs.failed(error, progress.sent)
-            )
+          return costs?.settling(posted, () => ({ executionId: undefined, sent: progress.sent }), false) ?? posted
         })
       )
     })
@@ -297,12 +291,7 @@ const attach = (http: HttpService) =>
 export const make: Effect.Effect<JobService.Service, never, NoukaiHttp> = Effect.map(NoukaiHttp, (http) => {
   const submit = submitting({ http, arrivals: new Arrivals() })
   const submitOnce = (key: string, flow: FlowRef<never>, input: SubmitOnceInput): Submitted =>
-    Effect.suspend(() => {
-      const found = CallOptions.checkKey(key)
-      return found === undefined
-        ? submit(flow, input, key)
-        : Effect.fail(invalid("JobService.submitOnce", found.field, found.reason))
-    })
+    Effect.flatMap(CallOptions.checkKey("JobService.submitOnce", key), () => submit(flow, input, key))
   return {
     submit: ((flow: FlowRef<never>, input: SubmitInput) => submit(flow, input)) as JobService.Service["submit"],
     submitOnce: submitOnce as JobService.Service["submitOnce"],

@@ -277,8 +277,10 @@ export const version: Option = must(isVersion, versionForms)
 
 export const costLimit: Option = checked(checkPositiveAmount)
 
-export const checkKey = (key: unknown): Problem | undefined =>
-  typeof key === "string" && key !== "" ? undefined : problem("key", "must be text that is not empty")
+export const checkKey = (method: string, key: unknown): Either.Either<void, InvalidRequestError> =>
+  typeof key === "string" && key !== ""
+    ? Either.void
+    : Either.left(invalid(method, "key", "must be text that is not empty"))
 
 /** A limit on the requests of a time: no more than `limit` leave within any `interval`. */
 export interface Rate {

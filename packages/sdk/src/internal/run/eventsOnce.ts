@@ -8,8 +8,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import type { EventsOnceInput } from "../../Execution.js"
-import type { AnyParameters } from "../../Flow.js"
+import * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
 import {
   APITimeoutError,
@@ -18,7 +17,7 @@ import {
   RunInProgressError,
   type ToolCallLimitError
 } from "../../NoukaiError.js"
-import { amended, invalid, known, newError } from "../core/makeError.js"
+import { amended, known, newError } from "../core/makeError.js"
 import { isEndedStatus } from "../core/runProblem.js"
 import { fromProgram, fromSource, type Source, toSource } from "../core/streamPull.js"
 import { endedBy, pauseOf, toMillis } from "../core/time.js"
@@ -29,12 +28,11 @@ import type { FlowRef } from "../options/address.js"
 import { CallProgress, checkKey, type Progress } from "../options/callOptions.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
 import { begin, prepare, resume, type RunStream, streamOf } from "./flowEvents.js"
+import { readTrace, type TracedRun } from "./liveTrace.js"
 import { cursorAt, type RunState, stateAt } from "./runFold.js"
-import { defaultSilence, eventsOnceInput } from "./runInput.js"
-import { hasPassed } from "./runPosition.js"
+import { defaultSilence, eventsOnceInput, type EventsOnceInputOf } from "./runInput.js"
+import { hasPassed, isDone, traceOf } from "./runPosition.js"
 import { type Origin, RepeatedEvents, stepBody } from "./streamHealing.js"
-import type { RunTools } from "./toolRound.js"
-import { readTrace, type TracedRun } from "./tracedRun.js"
 
 /** The silence after a pause at which its caller may answer it, and after a fresh reading, in milliseconds. */
 const quietPause = 500
@@ -57,25 +55,27 @@ interface FollowedRun<E, R> extends TracedRun {
   readonly goOn: (cursor: FlowCursor, told: ReadonlyArray<string | undefined>) => RunStream<E, R>
 }
 
-/** The trace of a run. */
-const traceOf = (
-  { address, http, method, options: { retryPost: _, ...options }, start: { executionId = "" } }: TracedRun
-) => http.request("trace", { method, options, progress: { sent: "no" }, flow: address, executionId })
-
-/** Whether the trace of a run says that it waits at a pause. A trace that may not be read leaves the pause. */
+/** Whether the trace of a run shows that it waits at a pause. A trace that may not be read leaves the pause. */
 const isOpen = (run: TracedRun, stepId: string | undefined): Effect.Effect<boolean> =>
-  Effect.match(traceOf(run), {
+  Effect.match(traceOf(run, run.start.executionId ?? ""), {
     onFailure: (error) => !error.isRetryable,
     onSuccess: (trace) => !hasPassed(trace, stepId)
   })
 
-/** Whether the trace of a run says that none of its steps has completed. */
+/** Whether the trace of a run shows that none of its steps has completed. */
 const isAtStart = (run: TracedRun): Effect.Effect<boolean> =>
-  Effect.match(traceOf(run), {
+  Effect.match(traceOf(run, run.start.executionId ?? ""), {
     onFailure: () => false,
-    onSuccess: ({ flowRun, steps }) =>
-      !isEndedStatus(flowRun.status) && steps.every(({ status }) => status !== "completed" && status !== "skipped")
+    onSuccess: ({ flowRun, steps }) => !isEndedStatus(flowRun.status) && steps.every((step) => !isDone(step))
   })
+
+/** The error of a run that another call began, and that this one does not follow to its end. */
+const inProgress = (
+  { addressText: flow, method, sessionId }: Pick<FollowedRun<never, never>, "addressText" | "method" | "sessionId">,
+  executionId: string | undefined,
+  detail: string
+): RunInProgressError =>
+  newError(RunInProgressError, { method, flow, executionId, sessionId, detail, isRetryable: true })
 
 /** Gives events to the reader, and returns when it wants more. */
 type Emit = (events: ReadonlyArray<DeliveredRunEvent>) => Effect.Effect<void>
@@ -86,13 +86,6 @@ const forward = <E, R>({ pull }: Source<DeliveredRunEvent, E, R>, emit: Emit): E
     Effect.forever(Effect.flatMap(pull, (events) => emit(Chunk.toReadonlyArray(events)))),
     (end) => Option.isSome(end) ? Effect.fail(end.value) : Effect.void
   )
-
-/** Gives all events of a stream, and closes it. */
-const forwardAll = <E, R>(stream: RunStream<E, R>, emit: Emit): Effect.Effect<void, E | CallError, R> =>
-  Effect.suspend(() => {
-    const source = toSource(stream)
-    return Effect.onExit(forward(source, emit), source.close)
-  })
 
 /** Reads the trace once. Fails with `APITimeoutError` of the idle clock when no event comes for some time. */
 const readOnce = <E, R>(run: FollowedRun<E, R>, patience: () => number, emit: Emit): Effect.Effect<void, CallError> =>
@@ -117,7 +110,7 @@ const follow = <E, R>(
   emit: Emit
 ): Effect.Effect<void, E | CallError | RunInProgressError, R> =>
   Effect.suspend(() => {
-    const { addressText: flow, goOn, http, isManual, method, sessionId, silence, start, takesOver } = run
+    const { goOn, http, isManual, silence, start, takesOver } = run
     const repeated = new RepeatedEvents()
     const told: Array<string | undefined> = []
     /** The state at the last event, and in this reading. */
@@ -137,7 +130,7 @@ const follow = <E, R>(
         : Math.min(silence, isAtPause() ? quietPause : isLastLook ? lastLook : silence)
     const isNew = (event: DeliveredRunEvent): boolean => {
       if (event.type === "tool_calls_required") return false
-      if (!repeated.isNew(event.type, "stepId" in event ? event.stepId ?? "" : "")) return false
+      if (!repeated.isNew(event)) return false
       if (event.type === "step_completed") told.push(event.costUsd)
       failures = 0
       isLastLook = false
@@ -152,17 +145,17 @@ const follow = <E, R>(
       })
     })
     type Followed = Effect.Effect<void, E | CallError | RunInProgressError, R>
-    const takeOver: Followed = Effect.suspend(() => forwardAll(goOn(cursorAt(latest), told), emit))
-    const silent: Followed = Effect.suspend(() => {
-      if (takesOver) return takeOver
-      const facts = { method, flow, executionId: start.executionId, sessionId, isRetryable: true }
-      const error = newError(RunInProgressError, { ...facts, detail: `no event for ${silence} ms` })
-      return Effect.fail(amended(error, {}, () => cursorAt(latest)))
-    })
+    const failing = (error: CallError | RunInProgressError) => Effect.fail(amended(error, {}, () => cursorAt(latest)))
+    const takeOver: Followed = Effect.suspend(() =>
+      Stream.runForEachChunk(goOn(cursorAt(latest), told), (events) => emit(Chunk.toReadonlyArray(events)))
+    )
+    const silent: Followed = Effect.suspend(() =>
+      takesOver ? takeOver : failing(inProgress(run, start.executionId, `no event for ${silence} ms`))
+    )
     const again = (error: CallError): Followed => {
       const mayCome = error._tag === "FlowNotFoundError" && !latest.begun
       if (failures >= maxFailures || !(mayCome || (error.isRetryable && mayPassSoon(error)))) {
-        return Effect.fail(amended(error, {}, () => cursorAt(latest)))
+        return failing(error)
       }
       failures++
       return Effect.zipRight(pauseOf(http)(betweenReadings), next)
@@ -188,20 +181,17 @@ const follow = <E, R>(
     return next
   })
 
-type OnceInputOf<E, R> = EventsOnceInput<AnyParameters, RunTools<E, R> | undefined>
-
 type OnceStream<E, R> = RunStream<E | OnceError | ToolCallLimitError, R>
 
 const method = "FlowService.eventsOnce"
 
 export const eventsOnce =
-  (http: HttpService) => <E, R>(key: string, flow: FlowRef<never>, given: OnceInputOf<E, R>): OnceStream<E, R> =>
+  (http: HttpService) => <E, R>(key: string, flow: FlowRef<never>, given: EventsOnceInputOf<E, R>): OnceStream<E, R> =>
     fromSource(() =>
       fromProgram((emit) =>
         Effect.gen(function*() {
-          const problem = checkKey(key)
-          if (problem !== undefined) return yield* invalid(method, problem.field, problem.reason)
-          const { cursor, fiber, input, settings } = yield* prepare<E, R, OnceInputOf<E, R>>(
+          yield* checkKey(method, key)
+          const { cursor, fiber, input, settings } = yield* prepare<E, R, EventsOnceInputOf<E, R>>(
             http,
             { method, only: "events", decode: eventsOnceInput, snapshots: true },
             flow,
@@ -264,28 +254,18 @@ export const eventsOnce =
           executionId = response.executionId
           if (executionId === undefined) {
             const detail = "another call has begun it, and its id is not known"
-            return yield* newError(RunInProgressError, {
-              method,
-              flow: addressText,
-              sessionId,
-              detail,
-              isRetryable: true
-            })
+            return yield* inProgress({ addressText, method, sessionId }, undefined, detail)
           }
           const manual = { ...settings, sessionId, answering: { _tag: "manual" as const } }
           const followed = follow({
-            http,
-            method,
-            flow,
-            address,
-            addressText,
+            ...settings,
             // `silence` is the clock of events
             options: { ...options, idleTimeout: Infinity, firstByteTimeout: Infinity },
             start: { ...cursor, executionId, ...known({ sessionId }) },
             sessionId,
             resume: (cursor, results) => resume(manual, undefined, cursor, results),
             silence: toMillis(silence) ?? 0,
-            isManual: settings.answering._tag === "manual",
+            isManual: settings.answering?._tag === "manual",
             takesOver: takeOver && response.isStepped !== false,
             goOn: (cursor, told) => walk(sessionId, { cursor, begun: true, mayBeOver: true, told })
           }, emit)

@@ -21,7 +21,7 @@ import { type Digits, digitsAt, digitsIn, digitsOf, digitsWithin, withDigits } f
 import { totalTimeout } from "../operations/operations.js"
 import type * as Operation from "../operations/requests.js"
 import type { FlowVersion } from "../options/address.js"
-import { afterARunMayExist, beforeARun, type CallOptions, CallProgress } from "../options/callOptions.js"
+import { afterARunMayExist, beforeARun, CallProgress } from "../options/callOptions.js"
 import { decodeResult } from "../options/flowCodec.js"
 import type * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
@@ -34,21 +34,20 @@ import * as Tools from "./toolRound.js"
 export interface Run<E, R> extends FlowCall<E, R> {
   /** The session of the run; of one that runs once per key, from the first response on. */
   sessionId: string | undefined
-  readonly options: CallOptions
   readonly progress: CallProgress
   /** Known once the call has begun, as is the answering of pauses. */
   fields: Operation.RunFields
-  answering: Tools.AnswerStrategy<E, R>
+  answering: Tools.AnswerStrategy<E, R> | undefined
   /** Is given the state of each pause before it is answered. */
   readonly onPause: ((state: PausedState) => Effect.Effect<void, E, R>) | undefined
   /** The id of the run, from the first response on. */
-  executionId: string | undefined
+  executionId?: string | undefined
   /** The server's id of the flow, once a response has told it. */
   flowId?: string | undefined
   /** Whether another call began the run; absent of a run that does not run once per key. */
   reused?: boolean
   /** Whether a handler has answered a pause: running the whole call again would then start a second run. */
-  answeredItself: boolean
+  answeredItself?: true
   /** Absent over a relay. */
   readonly more: MoreEndpoints | undefined
   /** The costs of the call, if it has a limit or is in a budget. */
@@ -62,8 +61,6 @@ export interface WalkAnswer {
   readonly response: Operation.ExecuteResponse
   /** The place of a pause. */
   readonly cursor?: FlowCursor
-  /** The step that failed. */
-  readonly stepId?: string
 }
 
 /** The parts of a run that need more endpoints than `execute`: a relay has none. */
@@ -239,7 +236,7 @@ const unexpected = (run: AnyRun, response: Operation.ExecuteResponse, reason: st
   }))
 
 /** Leads an answer to the end of the run, or to its next pause for the caller. */
-const follow = <E, R>(run: Run<E, R>, { cursor, response, stepId }: WalkAnswer, rounds: number): RunEffect<E, R> => {
+const follow = <E, R>(run: Run<E, R>, { cursor, response }: WalkAnswer, rounds: number): RunEffect<E, R> => {
   if (run.executionId !== undefined && !isOfRun(run.executionId, response.executionId)) {
     return unexpected(run, response, otherRun(response.executionId))
   }
@@ -249,7 +246,7 @@ const follow = <E, R>(run: Run<E, R>, { cursor, response, stepId }: WalkAnswer, 
     case "completed":
       return completed(run, response)
     case "failed":
-      return Effect.fail(runFailed(run, response, stepId ?? response.stepId))
+      return Effect.fail(runFailed(run, response))
     case "tool_calls_required":
       return paused(run, response, cursor, rounds)
   }
@@ -276,10 +273,9 @@ const completed = (run: AnyRun, response: Operation.ExecuteEnded): RunEffect<nev
 
 const runFailed = (
   { addressText, executionId, method, reused, sessionId }: AnyRun,
-  response: Operation.ExecuteEnded,
-  stepId: string | undefined
+  response: Operation.ExecuteEnded
 ): Errors.FlowExecutionError => {
-  const { blockCount, flowId, raw, requestId, result } = response
+  const { blockCount, flowId, raw, requestId, result, stepId } = response
   const failed = receivedAs(
     newError(Errors.FlowExecutionError, {
       method,
@@ -301,14 +297,8 @@ const runFailed = (
 }
 
 /** The digits of the numbers that the answer to a pause repeats. */
-const digitsOfState = ({ fields: { parameters } }: AnyRun, response: Operation.ExecutePaused): Digits | undefined => {
-  const digits = Pauses.digitsOfPause(response)
-  return digitsIn([
-    ["toolCallMessages", digitsAt(digits, "toolCallMessages")],
-    ["accumulatedOutputs", digitsAt(digits, "accumulatedOutputs")],
-    ["parameters", digitsWithin(parameters)]
-  ])
-}
+const digitsOfState = ({ fields: { parameters } }: AnyRun, response: Operation.ExecutePaused): Digits | undefined =>
+  digitsIn([...Object.entries(Pauses.digitsOfPause(response) ?? {}), ["parameters", digitsWithin(parameters)]])
 
 const paused = <E, R>(
   run: Run<E, R>,
@@ -319,7 +309,7 @@ const paused = <E, R>(
   const { answering, executionId, onPause } = run
   const { accumulatedOutputs = {}, iterationsUsed, pausedAtStep, toolCallMessages } = response
   const refused = (reason: string) => unexpected(run, response, reason, unanswered)
-  if (answering._tag === "none") return refused("the run is paused for tool calls; this call has no tools")
+  if (answering === undefined) return refused("the run is paused for tool calls; this call has no tools")
   if (executionId === undefined) return refused("the run paused for tool calls without an executionId")
   const toolCalls = Pauses.callsOf(response.toolCalls, toolCallMessages)
   if (toolCalls.length === 0) return refused("the run paused for tool calls and names none")
@@ -422,9 +412,8 @@ const send = (run: AnyRun, state: PausedState, results: ReadonlyArray<ToolResult
  * Steps that have completed are not run again, and the run goes on after them.
  */
 const sendOnce = (run: AnyRun, state: PausedState, results: ReadonlyArray<ToolResult>): Answer => {
-  const { address, http, method } = run
+  const { address, http, method, options } = run
   const { executionId, pausedAtStep, rounds, steps } = state
-  const { retryPost: _, ...options } = run.options
   const answer = Effect.suspend(() => send(run, state, results, rounds))
   const trace = http.request("trace", { method, options, progress: { sent: "no" }, flow: address, executionId })
   // a run that may not be read is answered; another one may have completed the step
@@ -461,9 +450,9 @@ const movedPast = (run: AnyRun, state: PausedState, refusal: Errors.FlowExecutio
       response === undefined || isPauseOf(state, response) ? Effect.fail(refusal) : Effect.succeed({ response })
   )
 
-/** Sends the first body of a run. */
-export const post = <E, R>(run: Run<E, R>, body: Operation.ExecuteBody): RunEffect<E, R> =>
-  Effect.flatMap(sent(run, body), (answer) => follow(run, answer, 0))
+/** Begins a run, step by step if it is walked. */
+export const post = <E, R>(run: Run<E, R>, body: Operation.ExecuteBody, isWalked: boolean): RunEffect<E, R> =>
+  Effect.flatMap(isWalked ? walkAll(run, body) : sent(run, body), (answer) => follow(run, answer, 0))
 
 const beginning = (run: AnyRun, body: Operation.ExecuteBody): FlowCursor =>
   startOf(run.addressText, walkedVersion(run.version), {
@@ -480,10 +469,6 @@ const walkAll = (run: AnyRun, body: Operation.ExecuteBody): Answer => {
     (miss) => miss.code === recordedAsExecute ? sent(run, body) : Effect.fail(miss)
   )
 }
-
-/** Begins a run that is walked step by step. */
-export const postSteps = <E, R>(run: Run<E, R>, body: Operation.ExecuteBody): RunEffect<E, R> =>
-  Effect.flatMap(walkAll(run, body), (answer) => follow(run, answer, 0))
 
 /** Runs once per key, or gives the run of the key. A run that is walked begins step by step. */
 export const postOnce = <E, R>(

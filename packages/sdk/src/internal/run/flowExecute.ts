@@ -2,7 +2,6 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
-import type { OnceOptions, TakeOverOptions } from "../../Execution.js"
 import { PausedState } from "../../FlowCursor.js"
 import type { CallError, InvalidRequestError, OnceError, ToolCallLimitError } from "../../NoukaiError.js"
 import { withFiber } from "../core/fiber.js"
@@ -31,7 +30,7 @@ const beginning = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined
   let hasWarned = false
   return <E, R>(
     flow: FlowRef<never>,
-    given: RunInput.ExecuteInputOf<E, R> & OnceOptions & TakeOverOptions,
+    given: RunInput.ExecuteOnceInputOf<E, R>,
     key?: string
   ): Begun<E | ToolCallLimitError, R> =>
     withFiber((fiber) => {
@@ -56,10 +55,8 @@ const beginning = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined
         progress: new CallProgress(),
         fields: { trace },
         onPause,
-        answering: { _tag: "none" },
+        answering: undefined,
         costs: RunCosts.of(fiber, call),
-        executionId: undefined,
-        answeredItself: false,
         more,
         ...call
       }
@@ -79,7 +76,7 @@ const beginning = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined
           const silence = toMillis(input.silence ?? RunInput.defaultSilence)
           return yield* ExecuteRun.postOnce(run, body, { key, rerunFailed, settle, silence, takeOver }, isWalked)
         }
-        return yield* isWalked ? ExecuteRun.postSteps(run, body) : ExecuteRun.post(run, body)
+        return yield* ExecuteRun.post(run, body, isWalked)
       })
       return ExecuteRun.asCall(fiber, run, isKeyed ? undefined : sessionId, isWalked, started)
     })
@@ -144,7 +141,6 @@ const resume = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefined) =
       answering: { _tag: "manual" },
       maxCostUsd: input.maxCostUsd,
       executionId: state.executionId,
-      answeredItself: false,
       more
     }
     return yield* ExecuteRun.goingOn(before, state, (run) =>
@@ -167,14 +163,9 @@ export const make = (http: HttpService, more: ExecuteRun.MoreEndpoints | undefin
     executeOnce: <E, R>(
       key: string,
       flow: FlowRef<never>,
-      input: RunInput.ExecuteInputOf<E, R> & OnceOptions & TakeOverOptions
+      input: RunInput.ExecuteOnceInputOf<E, R>
     ): Begun<E | ToolCallLimitError, R> =>
-      Effect.suspend(() => {
-        const found = checkKey(key)
-        return found === undefined
-          ? begin(flow, input, key)
-          : Effect.fail(invalid("FlowService.executeOnce", found.field, found.reason))
-      }),
+      Effect.flatMap(checkKey("FlowService.executeOnce", key), () => begin(flow, input, key)),
     resume: resume(http, more)
   }
 }

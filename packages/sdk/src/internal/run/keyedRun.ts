@@ -63,8 +63,13 @@ const listed = (
   asked: KeyRequest,
   sessionId: string
 ): Effect.Effect<ReadonlyArray<Operation.SessionExecution>, Errors.CallError | Errors.OnceError> => {
-  const { retryPost: _, ...options } = asked.options
-  return session({ method: asked.method, options, progress: { sent: "no" }, sessionId, mayBeAbsent: true }).pipe(
+  return session({
+    method: asked.method,
+    options: asked.options,
+    progress: { sent: "no" },
+    sessionId,
+    mayBeAbsent: true
+  }).pipe(
     Effect.map(({ executions }) => [...new Map(executions.map((one) => [one.executionId, one])).values()]),
     Effect.catchTags({
       ReplaySessionNotFoundError: ({ code, detail, isAbsent, requestId, responseBody, statusCode }) => {
@@ -262,15 +267,11 @@ const fromJob = (
     case "completed":
       return Effect.succeed(ended(run, "completed", result, digitsAt(digitsOf(response), "result")))
     case "failed":
-    case "cancelled":
-      return Effect.succeed(
-        ended(
-          run,
-          "failed",
-          error ?? (status === "failed" ? result : "the job was cancelled"),
-          digitsAt(digitsOf(response), (error ?? undefined) === undefined ? "result" : "error")
-        )
-      )
+    case "cancelled": {
+      const reason = error ?? (status === "failed" ? result : "the job was cancelled")
+      const field = (error ?? undefined) === undefined ? "result" : "error"
+      return Effect.succeed(ended(run, "failed", reason, digitsAt(digitsOf(response), field)))
+    }
     case "pending":
     case "running":
       return Effect.fail(inProgress(asked, run))
@@ -299,7 +300,7 @@ export const executed = Effect.fnUntraced(function*(
     return yield* unexpected(asked, run, `the run of this key has an unknown status, ${JSON.stringify(status)}`)
   }
   if (triggerType !== "job") return yield* fromSession(asked, run)
-  const { flow, method, options: { retryPost: _, ...options } } = asked
+  const { flow, method, options } = asked
   const polled = pollJob({ method, options, progress: { sent: "no" }, flow, executionId })
   return yield* fromJob(asked, run, yield* Effect.mapError(polled, beforeARun))
 })

@@ -5,24 +5,29 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import type { FlowCursor } from "../../FlowCursor.js"
+import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { CallError, NoukaiError } from "../../NoukaiError.js"
+import { spanNames } from "../../Telemetry.js"
 import { invalid } from "../core/makeError.js"
 import { type Pause, pauseOf } from "../core/time.js"
 import { backoffDriver, mayPassSoon } from "../http/retry.js"
 import type { HttpService } from "../operations/operations.js"
 import * as Address from "../options/address.js"
-import type { StreamOptions } from "../options/callOptions.js"
+import type { Progress, StreamOptions } from "../options/callOptions.js"
 import * as CallOptions from "../options/callOptions.js"
-import type * as Delivered from "./deliveredEvent.js"
+import { decodeResult, hasResultSchema } from "../options/flowCodec.js"
+import * as Spans from "../telemetry/spans.js"
+import * as Delivered from "./deliveredEvent.js"
 import { resume } from "./flowEvents.js"
-import { startOf } from "./runFold.js"
+import { fold, type KnownResult, noResult, type RunState, startOf, traceState } from "./runFold.js"
 import { declarations } from "./runInput.js"
 import { resolveRead } from "./runRead.js"
-import { everyRequest, RepeatedEvents, type StreamSettings } from "./streamHealing.js"
+import { everyRequest, RepeatedEvents, StreamFailures, type StreamSettings } from "./streamHealing.js"
 import type { ToolDeclaration } from "./tool.js"
-import { readTrace, type TracedRun } from "./tracedRun.js"
 
 const method = "RunService.liveTrace"
 
@@ -48,6 +53,80 @@ const liveTraceOptions = CallOptions.decoder<LiveTraceOptions>("options", () => 
   snapshots: CallOptions.flag,
   heal: CallOptions.schedule
 }))
+
+/** A run whose stored events are read. */
+export interface TracedRun
+  extends Pick<StreamSettings<never, never>, "address" | "addressText" | "flow" | "http" | "method" | "options">
+{
+  /** The cursor before the first event of the run, with its id. */
+  readonly start: FlowCursor
+  readonly resume: Delivered.ResumeStream
+  /** Is called with the state of the run after each event. */
+  readonly reached?: (state: RunState) => void
+}
+
+/** The id by which events name a run, if it is known: an id of `/flow-runs` is not the one in events. */
+const namedIn = (http: HttpService, executionId: string): string | undefined =>
+  http.defaults.runPaths === "flow-runs" || executionId.startsWith("fr_") ? undefined : executionId
+
+/** Reads the events of a run once, from the first one. */
+export const readTrace = (
+  { address, addressText, flow, http, method, options, reached, resume, start: cursor }: TracedRun,
+  progress: Progress
+): Stream.Stream<Delivered.DeliveredRunEvent, CallError> => {
+  const { executionId = "" } = cursor
+  const start = traceState(cursor, namedIn(http, executionId))
+  const failures = new StreamFailures(method, addressText, () => start)
+
+  const completed = (event: WireEventOf<"flow_completed">, result: KnownResult | undefined, state: RunState) => {
+    if (result === undefined) {
+      return hasResultSchema(flow)
+        ? Effect.fail(failures.unexpected(noResult))
+        : Effect.succeed(Delivered.flowCompleted(event, state, undefined))
+    }
+    return Effect.map(
+      decodeResult(flow, { method, address: addressText, executionId, requestId: undefined }, result.value),
+      (value) => Delivered.flowCompleted(event, state, { ...result, value })
+    )
+  }
+
+  const read = (
+    before: RunState,
+    event: WireEvent,
+    after: RunState
+  ): Effect.Effect<Delivered.DeliveredRunEvent | undefined, CallError> => {
+    const { end } = after
+    switch (end?._tag) {
+      case "unexpected":
+        return Effect.fail(failures.unexpected(end.reason))
+      case "completed":
+        return completed(end.event, end.result, after)
+      case "tools":
+        return Effect.succeed(Delivered.toolCallsRequired(end.event, after, resume))
+      case "failed":
+        if (event.type !== "step_error") {
+          return Effect.fail(failures.runFailed({ stepId: end.stepId, result: end.value }))
+        }
+    }
+    return Effect.succeed(Delivered.deliveredOf(before, event, after))
+  }
+
+  const events = http.stream("traceStream", { method, flow: address, executionId, options, progress }).pipe(
+    Stream.concat(
+      Stream.failSync(() => failures.endedEarly("the live trace ended before a terminal event", true))
+    ),
+    Stream.mapAccumEffect(start, (before, event) =>
+      Effect.suspend(() => {
+        const after = fold(before, event)
+        reached?.(after)
+        const isLast = after.end !== undefined && after.end._tag !== "paused" && after.end._tag !== "tools"
+        return Effect.map(read(before, event, after), (delivered) => [after, { delivered, isLast }] as const)
+      })),
+    Stream.takeUntil(({ isLast }) => isLast),
+    Stream.filterMap(({ delivered }) => Option.fromNullable(delivered))
+  )
+  return Spans.readStreamSpan(spanNames.traceStream, { address, executionId }, events)
+}
 
 /** The settings of going on with a run that was read. */
 const settingsOf = (
@@ -86,7 +165,7 @@ const healed = (
       repeated.begin()
       isNew = false
       return Stream.filter(reading, (event) => {
-        const fits = repeated.isNew(event.type, "stepId" in event ? event.stepId ?? "" : "")
+        const fits = repeated.isNew(event)
         isNew ||= fits
         return fits
       })

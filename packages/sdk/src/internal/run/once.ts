@@ -32,8 +32,8 @@ interface OnceOperation<Q extends KeyedRun.KeyRequest, A extends AnyRun> {
   readonly found: (request: Q, run: KeyedRun.FoundRun) => Effect.Effect<A, Failure>
   /** The run with an id, for calls that need no more than the id. */
   readonly named?: (executionId: string) => A
-  /** The outcome of another call for this one. */
-  readonly shared: (request: Q, outcome: Operation.OnceResponse<A>) => Effect.Effect<Operation.OnceResponse<A>, Failure>
+  /** The error of a call that may not share the outcome of another one. */
+  readonly unshared?: (request: Q, outcome: Operation.OnceResponse<A>) => Failure | undefined
 }
 
 /** The end of the call that led, and whether it sent its run. */
@@ -66,6 +66,9 @@ const isOfItsCaller = (error: Failure): boolean =>
   error._tag === "BudgetExceededError" || (error._tag === "InvalidRequestError" && error.field === "maxCostUsd") ||
   error._tag === "ReplayForbiddenError" || (error._tag === "APIConnectionError" && error.code === clientClosed)
 
+const endedWith = (exit: Exit.Exit<unknown, Failure>, is: (error: Failure) => boolean): boolean =>
+  Exit.isFailure(exit) && Option.exists(Cause.failureOption(exit.cause), is)
+
 /**
  * Whether a call ended without an outcome of its key. A waiting call of the same key then takes its place. This is so
  * after an interruption, a total timeout, a defect, or a refusal by the client or the budget; and after a timeout of an
@@ -73,19 +76,11 @@ const isOfItsCaller = (error: Failure): boolean =>
  */
 const isOfItsOwn = (exit: Exit.Exit<unknown, Failure>, hasTimeLeft: boolean): boolean =>
   Exit.isFailure(exit) &&
-  Option.match(Cause.failureOption(exit.cause), {
-    onNone: () => true,
-    onSome: (error) => error._tag === "APITimeoutError" ? hasTimeLeft : isOfItsCaller(error)
-  })
+  !endedWith(exit, (error) => error._tag === "APITimeoutError" ? !hasTimeLeft : !isOfItsCaller(error))
 
 /** Whether a failure of a request shows that its run began: an answer names it, or was the answer of a run. */
 const showsARun = ({ _tag, executionId, statusCode }: Failure): boolean =>
   executionId !== undefined || (_tag === "UnexpectedResponseError" && statusCode !== undefined && statusCode < 300)
-
-const endedWith = (exit: Exit.Exit<unknown, Failure>, is: (error: Failure) => boolean): boolean =>
-  Exit.isFailure(exit) && Option.exists(Cause.failureOption(exit.cause), is)
-
-const isRunInProgress = ({ _tag }: Failure): boolean => _tag === "RunInProgressError"
 
 /** Whether the key of a client was refused, and no run began. */
 const isRefusedKey = (error: Failure): boolean =>
@@ -161,7 +156,9 @@ const follow = <Q extends KeyedRun.KeyRequest, A extends AnyRun>(
     if (isOfItsOwn(exit, now < ends)) return again(sent)
     const isOther = leader.operation !== operation.name
     // the leader may not take it over
-    if ((isOther || request.takeOver === true) && endedWith(exit, isRunInProgress)) return again("unknown")
+    if (
+      (isOther || request.takeOver === true) && endedWith(exit, ({ _tag }) => _tag === "RunInProgressError")
+    ) return again("unknown")
     // the failure of another operation may be of that one alone
     if (Exit.isFailure(exit)) return isOther ? again(sent) : Effect.failCause(exit.cause)
     const outcome = exit.value
@@ -173,7 +170,8 @@ const follow = <Q extends KeyedRun.KeyRequest, A extends AnyRun>(
       if (sessionId !== undefined) KeyedRun.remember(client.seen, sessionId, executionId)
       return again(reused ? "no" : "unknown")
     }
-    return operation.shared(request, outcome)
+    const error = operation.unshared?.(request, outcome)
+    return error === undefined ? Effect.succeed({ ...outcome, reused: true }) : Effect.fail(error)
   })
 
 /** The time between two look-ups of a run that another call is beginning, in milliseconds. */
@@ -285,28 +283,23 @@ export const make = (
           "RunInProgressError",
           (error) => takenOver(client, request, run, error)
         ),
-      shared: (request, { response, sessionId }) =>
-        response.status === "tool_calls_required"
-          ? Effect.fail(
-            KeyedRun.inProgress(request, {
-              execution: { executionId: response.executionId ?? "" },
-              sessionId: sessionId ?? ""
-            }, "it waits for tool results, which another call here gives")
-          )
-          : Effect.succeed({ response, reused: true, sessionId })
+      unshared: (request, { response, sessionId = "" }) => {
+        const { executionId = "", status } = response
+        if (status !== "tool_calls_required") return undefined
+        const run = { execution: { executionId }, sessionId }
+        return KeyedRun.inProgress(request, run, "it waits for tool results, which another call here gives")
+      }
     }),
     eventsOnce: once<Operation.EventsOnceRequest, Operation.BegunRun>(client, {
       name: "events",
       send: (request, sessionId) => request.walk.begin(sessionId),
       found: KeyedRun.begun,
-      named: (executionId) => ({ executionId }),
-      shared: (_, { response, sessionId }) => Effect.succeed({ response, reused: true, sessionId })
+      named: (executionId) => ({ executionId })
     }),
     submitOnce: once<Operation.SubmitOnceRequest, Operation.SubmitJobResponse>(client, {
       name: "submit",
       send: (request, sessionId) => requests.submitJob(sentOnce(request, sessionId)),
-      found: KeyedRun.submitted,
-      shared: (_, { response, sessionId }) => Effect.succeed({ response, reused: true, sessionId })
+      found: KeyedRun.submitted
     })
   }
 }

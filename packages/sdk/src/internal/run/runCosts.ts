@@ -6,21 +6,17 @@ import * as Effect from "effect/Effect"
 import * as Errors from "../../NoukaiError.js"
 import type { Trace } from "../../Trace.js"
 import * as Cost from "../core/cost.js"
-import { budgetsOf, Hold, Ledger } from "../core/cost.js"
 import type { AnyFiber } from "../core/fiber.js"
 import { invalid, newError } from "../core/makeError.js"
 import { isEndedStatus } from "../core/runProblem.js"
 import { timeLimit } from "../core/time.js"
-import type { HttpService } from "../operations/operations.js"
-import type { FlowAddress } from "../options/address.js"
+import type { FlowTarget, HttpService } from "../operations/operations.js"
 import type { CallOptions } from "../options/callOptions.js"
 
 /** The call whose run costs something. */
-export interface CostedCall {
+export interface CostedCall extends FlowTarget {
   readonly http: HttpService
   readonly method: string
-  readonly address: FlowAddress
-  readonly addressText: string
   readonly options: CallOptions
   /** The total timeout, in milliseconds. */
   readonly total: number | undefined
@@ -87,15 +83,15 @@ export class RunCosts {
   private hasBegun = false
   /** Whether another call began the run. */
   private isContinued = false
-  private hold: Hold | undefined
+  private hold: Cost.Hold | undefined
 
-  private constructor(private readonly call: CostedCall, private readonly ledgers: ReadonlyArray<Ledger>) {
+  private constructor(private readonly call: CostedCall, private readonly ledgers: ReadonlyArray<Cost.Ledger>) {
     this.limit = Cost.amountOf(call.maxCostUsd)
   }
 
   /** The costs of a call of a fiber; `undefined` without a limit and outside budgets. */
   static of(fiber: AnyFiber, call: CostedCall): RunCosts | undefined {
-    const ledgers = budgetsOf(fiber)
+    const ledgers = Cost.budgetsOf(fiber)
     return call.maxCostUsd === undefined && ledgers.length === 0 ? undefined : new RunCosts(call, ledgers)
   }
 
@@ -135,21 +131,16 @@ export class RunCosts {
     return larger(before.all, Cost.addCost(before.ended, told))
   }
 
+  private facts(executionId: string | undefined) {
+    return { method: this.call.method, flow: this.call.addressText, executionId }
+  }
+
   private trace(executionId: string, isUnrecorded: boolean): Effect.Effect<Trace, Errors.CallError> {
-    const { address, addressText, http, method, options } = this.call
-    const { attemptTimeout, connectTimeout, headers, retry } = options
-    const read = http.request("trace", {
-      method,
-      flow: address,
-      executionId,
-      options: { attemptTimeout, connectTimeout, headers, retry },
-      progress: { sent: "no" },
-      ...(isUnrecorded ? { isUnrecorded } : undefined)
-    })
+    const { address: flow, http, method, options } = this.call
     return Effect.filterOrFail(
-      read,
+      http.request("trace", { method, flow, executionId, options, progress: { sent: "no" }, isUnrecorded }),
       (trace) => Cost.unknownCostsIn(trace).size === 0,
-      () => newError(Errors.UnexpectedResponseError, { method, flow: addressText, executionId, reason: unreadable })
+      () => newError(Errors.UnexpectedResponseError, { ...this.facts(executionId), reason: unreadable })
     )
   }
 
@@ -168,7 +159,7 @@ export class RunCosts {
   reserve(
     executionId: string | undefined
   ): Effect.Effect<void, Errors.BudgetExceededError | Errors.InvalidRequestError> | undefined {
-    const { call: { addressText: flow, method }, ledgers, limit } = this
+    const { ledgers, limit } = this
     // a limit has read the trace of a run that goes on
     if (!this.hasBegun && executionId !== undefined) {
       this.before = this.seen ?? nothing
@@ -181,7 +172,7 @@ export class RunCosts {
       const amount = limit ?? ledgers.findLast(({ reserve }) => reserve !== undefined)?.reserve
       if (amount === undefined) {
         const reason = "is missing, and the budget around the call has no perRun to reserve in its place"
-        return yield* invalid(method, "maxCostUsd", reason, { flow, executionId })
+        return yield* invalid(this.call.method, "maxCostUsd", reason, this.facts(executionId))
       }
       if (executionId !== undefined) {
         // all costs of the run count where its trace cannot be read
@@ -189,14 +180,14 @@ export class RunCosts {
         if (this.seen === undefined) yield* Effect.ignore(read)
         this.before = this.seen ?? nothing
       }
-      const hold = Hold.take(ledgers, amount)
-      if (hold instanceof Ledger) return yield* this.exceeded(hold, executionId, { needed: amount })
+      const hold = Cost.Hold.take(ledgers, amount)
+      if (hold instanceof Cost.Ledger) return yield* this.exceeded(hold, executionId, { needed: amount })
       this.hold = hold
     })
   }
 
   private exceeded(
-    ledger: Ledger,
+    ledger: Cost.Ledger,
     executionId: string | undefined,
     { cause, left = ledger.left, needed }: {
       readonly left?: Cost.Decimal
@@ -205,12 +196,10 @@ export class RunCosts {
     }
   ): Errors.BudgetExceededError {
     return newError(Errors.BudgetExceededError, {
-      method: this.call.method,
-      flow: this.call.addressText,
-      executionId,
+      ...this.facts(executionId),
       limitUsd: Cost.formatCost(ledger.limit),
       leftUsd: Cost.formatCost(left),
-      neededUsd: needed === undefined ? undefined : Cost.formatCost(needed),
+      neededUsd: needed && Cost.formatCost(needed),
       cause
     })
   }
@@ -220,14 +209,8 @@ export class RunCosts {
     executionId: string,
     fields: { readonly spentUsd?: string; readonly cause?: Errors.CallError }
   ): Errors.CostLimitError {
-    const { addressText, method } = this.call
-    return newError(Errors.CostLimitError, {
-      method,
-      flow: addressText,
-      executionId,
-      maxCostUsd: Cost.formatCost(limit),
-      ...fields
-    })
+    const maxCostUsd = Cost.formatCost(limit)
+    return newError(Errors.CostLimitError, { ...this.facts(executionId), maxCostUsd, ...fields })
   }
 
   /** The error of costs above the limit of the run, or above what its budgets have room for. */
@@ -302,25 +285,25 @@ export class RunCosts {
     })
   }
 
-  /** Releases the reserve of a call that is interrupted before it has sent anything. */
-  releasing<A, E, R>(self: Effect.Effect<A, E, R>, sent: () => Errors.Sent): Effect.Effect<A, E, R> {
-    return Effect.onInterrupt(
-      self,
-      () => Effect.suspend(() => sent() === "no" ? this.failed(undefined, "no") : Effect.void)
-    )
-  }
-
-  /** Settles an effect that is the whole of a call. One that is interrupted after it has sent something keeps its reserve. */
-  settling<A, E, R>(self: Effect.Effect<A, E, R>, facts: () => Omit<CallEnd, "error">): Effect.Effect<A, E, R> {
+  /**
+   * Settles the reserve when an effect ends. One that is interrupted after it has sent something keeps its reserve, as
+   * does one that is not the whole of a call and succeeds.
+   */
+  settling<A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    facts: () => Omit<CallEnd, "error">,
+    isWhole = true
+  ): Effect.Effect<A, E, R> {
     if (this.ledgers.length === 0) return self
-    return Effect.tapBoth(this.releasing(self, () => facts().sent), {
-      onFailure: (error) => Effect.suspend(() => this.failed(error, facts().sent, facts().executionId)),
-      onSuccess: () => Effect.suspend(() => this.settle(facts()))
-    })
-  }
-
-  /** Settles a call that failed. */
-  failed(error: unknown, sent: Errors.Sent, executionId = executionIdOf(error)): Effect.Effect<void> {
-    return this.settle({ executionId, sent, error })
+    const settled = (error?: unknown) =>
+      Effect.suspend(() => {
+        const { executionId = executionIdOf(error), sent } = facts()
+        return this.settle({ executionId, sent, error })
+      })
+    const released = Effect.onInterrupt(
+      self,
+      () => Effect.suspend(() => facts().sent === "no" ? settled() : Effect.void)
+    )
+    return Effect.tapBoth(released, { onFailure: settled, onSuccess: () => isWhole ? settled() : Effect.void })
   }
 }

@@ -36,7 +36,7 @@ export interface KnownResult extends Exact {
 export type RunEnd =
   | { readonly _tag: "paused" }
   | { readonly _tag: "tools"; readonly event: WireEventOf<"tool_calls_required"> }
-  | { readonly _tag: "failed"; readonly stepId: string; readonly result: unknown }
+  | { readonly _tag: "failed"; readonly stepId: string } & Exact
   | {
     readonly _tag: "completed"
     readonly event: WireEventOf<"flow_completed">
@@ -409,7 +409,7 @@ export const noResult = "the run completed, and no event carried its result"
 const flowCompleted = (state: Draft, event: WireEventOf<"flow_completed">): void => {
   const stepId = failedStepIn(event)
   if (stepId !== undefined) {
-    state.end = { _tag: "failed", stepId, result: event.result }
+    state.end = { _tag: "failed", stepId, ...exactOf(event, "result") }
     return
   }
   const last = lastOutput(state)
@@ -471,7 +471,7 @@ export const fold = (before: RunState, event: WireEvent): RunState => {
       stepCompleted(state, event)
       break
     case "step_error":
-      state.end = { _tag: "failed", stepId: event.stepId, result: event.error }
+      state.end = { _tag: "failed", stepId: event.stepId, ...exactOf(event, "error") }
       break
     case "step_paused":
       if (isOfThisRun(state, event)) stepPaused(state, event)

@@ -1,5 +1,6 @@
 /** Reads where a run is: at its end, or at the pause at which it waits. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
@@ -8,11 +9,12 @@ import type { Trace } from "../../Trace.js"
 import { newError } from "../core/makeError.js"
 import { isEndedStatus } from "../core/runProblem.js"
 import { endedBy, timeLimit } from "../core/time.js"
-import { digitsAt, digitsIn, digitsOf, withDigits } from "../kit/plainJson.js"
+import { digitsIn, digitsOf, type Exact, withDigits } from "../kit/plainJson.js"
 import type { Requests } from "../operations/operations.js"
 import type * as Operation from "../operations/requests.js"
 import { format } from "../options/address.js"
 import { fold, noResult, startOf, traceState } from "./runFold.js"
+import type { StreamSettings } from "./streamHealing.js"
 
 const pausedAt = (
   executionId: string,
@@ -32,12 +34,25 @@ const pausedAt = (
   return withDigits(paused, digitsOf(event))
 }
 
+/** Reads the trace of a run. */
+export const traceOf = (
+  { address: flow, http, method, options }: Pick<
+    StreamSettings<never, never>,
+    "address" | "http" | "method" | "options"
+  >,
+  executionId: string
+): ReturnType<Requests["trace"]> =>
+  http.request("trace", { method, options, progress: { sent: "no" }, flow, executionId })
+
+/** Whether a step has come to its end without a failure. */
+export const isDone = ({ status }: Pick<Trace["steps"][number], "status">): boolean =>
+  status === "completed" || status === "skipped"
+
 /** Whether a run has ended, or is past the step in which it paused. A step in a loop may pause again. */
 export const hasPassed = ({ flowRun, steps }: Trace, stepId: string | null | undefined): boolean => {
   const ofStep = steps.filter((step) => step.stepId === stepId && step.loopIndex === undefined)
   const latest = Math.max(...ofStep.map(({ attempt }) => attempt))
-  return isEndedStatus(flowRun.status) ||
-    ofStep.some(({ attempt, status }) => attempt === latest && (status === "completed" || status === "skipped"))
+  return isEndedStatus(flowRun.status) || ofStep.some((step) => step.attempt === latest && isDone(step))
 }
 
 /** The time in which an event comes that the trace has shown to follow. */
@@ -60,31 +75,26 @@ export const runPosition = (
   { executionId, flow, method, options }: Omit<Operation.RunRequest, "progress">,
   silence?: number | undefined
 ): Effect.Effect<Operation.ExecuteResponse | undefined, Errors.CallError> => {
-  const { retryPost: _, ...reading } = options
   const facts = { method, flow: format(flow), executionId }
   const detail = "the events of the run ended before a terminal event"
   const cut = newError(Errors.APIConnectionError, { ...facts, detail, sent: "yes", isRetryable: true })
-  const request = () => ({ method, options: reading, progress: { sent: "no" as const }, flow, executionId })
+  const request = () => ({ method, options, progress: { sent: "no" as const }, flow, executionId })
+  const ended = (status: "completed" | "failed", { digits, value: result }: Exact): Operation.ExecuteEnded =>
+    withDigits({ status, executionId, result }, digitsIn([["result", digits]]))
   return Effect.scoped(Effect.gen(function*() {
     let state = traceState(startOf(facts.flow, "production", { executionId }), undefined)
     /** Whether the stream of events has ended, at a pause. */
     let isOver = false
     /** The end at a pause, once the trace has been read. */
-    let atPause: Effect.Effect<Option.Option<never>, Errors.CallError> = Effect.succeedNone
-    const anotherRead = (stepId: string | null | undefined): Effect.Effect<void> =>
+    let atPause: Exit.Exit<Option.Option<never>, Errors.CallError> = Exit.succeed(Option.none())
+    const readAtPause = (stepId: string | null | undefined) =>
       Effect.matchEffect(Effect.suspend(() => trace({ ...request(), isUnrecorded: true })), {
-        onFailure: (error) => {
-          atPause = error.isRetryable ? Effect.fail(error) : Effect.succeedNone
-          return Effect.void
-        },
+        onFailure: (error) => error.isRetryable ? Effect.fail(error) : Effect.succeedNone,
         onSuccess: (read) => {
-          const passed = hasPassed(read, stepId)
-          atPause = passed ? Effect.fail(cut) : Effect.succeedNone
-          return passed && !isOver ? Effect.sleep(patience) : Effect.void
+          if (!hasPassed(read, stepId)) return Effect.succeedNone
+          return isOver ? Effect.fail(cut) : Effect.delay(Effect.fail(cut), patience)
         }
       })
-    const limited = <A, E>(next: Effect.Effect<Option.Option<A>, E>): Effect.Effect<Option.Option<A>, E> =>
-      silence === undefined ? next : timeLimit(next, silence, Effect.succeedNone)
     const pull = yield* Stream.toPull(traceStream(request()))
     while (true) {
       const pause = state.end?._tag === "tools" ? state.end.event : undefined
@@ -97,28 +107,23 @@ export const runPosition = (
           // an event that cannot be read here is not known; one that can be read later is an error
           onSome: (error) => error.isRetryable ? Effect.fail(error) : Effect.succeedNone
         }))
-      const events = yield* (pause === undefined ? limited(next) : endedBy(
-        next,
-        anotherRead(pause.stepId),
-        Effect.suspend(() => atPause)
-      ))
+      const events = yield* pause !== undefined
+        ? endedBy(
+          next,
+          Effect.map(Effect.exit(readAtPause(pause.stepId)), (exit) => atPause = exit),
+          Effect.suspend(() => atPause)
+        )
+        : silence !== undefined
+        ? timeLimit(next, silence, Effect.succeedNone)
+        : next
       if (Option.isNone(events)) return pause && pausedAt(executionId, pause)
       for (const event of events.value) {
         state = fold(state, event)
         const { end } = state
         if (end?._tag === "unexpected") return undefined
-        if (end?._tag === "failed") {
-          const digits = digitsAt(digitsOf(event), "result")
-          return withDigits(
-            { status: "failed", executionId, result: end.result } as const,
-            digitsIn([["result", digits]])
-          )
-        }
+        if (end?._tag === "failed") return ended("failed", end)
         if (end?._tag !== "completed") continue
-        if (end.result !== undefined) {
-          const { digits, value: result } = end.result
-          return withDigits({ status: "completed", executionId, result } as const, digitsIn([["result", digits]]))
-        }
+        if (end.result !== undefined) return ended("completed", end.result)
         return yield* newError(Errors.UnexpectedResponseError, { ...facts, reason: noResult })
       }
     }

@@ -6,10 +6,10 @@ import * as Errors from "../../NoukaiError.js"
 import { amended, cursorOf, known, newError } from "../core/makeError.js"
 import { backoffDriver, mayPassSoon } from "../http/retry.js"
 import { digitsIn, digitsWithin, withDigits } from "../kit/plainJson.js"
-import type { HttpService } from "../operations/operations.js"
 import type { ExecuteBody, RunFields, StepBody } from "../operations/requests.js"
-import type { FlowAddress, FlowRef, FlowVersion } from "../options/address.js"
+import type { FlowRef, FlowVersion } from "../options/address.js"
 import { afterARunMayExist, CallProgress, type Progress, type StreamOptions } from "../options/callOptions.js"
+import type { CostedCall } from "./runCosts.js"
 import { cursorAt, outputsOf, progressOf, type RunState, stateAt, stepToRun } from "./runFold.js"
 import type { AnswerStrategy } from "./toolRound.js"
 
@@ -32,7 +32,7 @@ export class RepeatedEvents {
     this.seen.clear()
   }
 
-  isNew(type: string, stepId: string): boolean {
+  isNew({ stepId = "", type }: { readonly type: string; readonly stepId?: string | undefined }): boolean {
     const key = `${type} ${stepId}`
     const count = (this.seen.get(key) ?? 0) + 1
     this.seen.set(key, count)
@@ -144,19 +144,12 @@ export const isAddressed = (body: StepBody, start: FlowCursor): boolean =>
   body.executionId !== undefined || (body.stepIndex === start.stepIndex && body.toolCallMessages === undefined)
 
 /** The constants of a run, from its first request to its last. */
-export interface FlowCall<E, R> {
-  readonly http: HttpService
-  readonly method: string
+export interface FlowCall<E, R> extends CostedCall {
   readonly flow: FlowRef<never>
-  readonly address: FlowAddress
-  readonly addressText: string
   readonly version: FlowVersion
   readonly sessionId: string | undefined
-  readonly answering: AnswerStrategy<E, R>
-  /** The total timeout of each call of the run, in milliseconds. */
-  readonly total: number | undefined
-  /** The limit of what the run may cost, in US dollars. */
-  readonly maxCostUsd: number | string | undefined
+  /** The way in which pauses are answered; `undefined` if they cannot be. */
+  readonly answering: AnswerStrategy<E, R> | undefined
 }
 
 /** The constants of a streamed run. */
@@ -188,7 +181,6 @@ export interface Origin {
 type RunFailure = { readonly [K in "code" | "detail" | "stepId"]?: string | undefined } & { readonly result?: unknown }
 
 export class StreamFailures {
-  private received = false
   /** Whether something may have run because of this call, so that making the whole call again could run it twice. */
   mayHaveRun = false
 
@@ -205,13 +197,13 @@ export class StreamFailures {
   }
 
   eventsCame(): void {
-    this.received = true
+    this.progress.sent = "yes"
     this.mayHaveRun = true
   }
 
   /** The progress of this call: the furthest of its requests. */
   get sent(): Errors.Sent {
-    return this.received ? "yes" : this.progress.sent
+    return this.progress.sent
   }
 
   private get facts() {

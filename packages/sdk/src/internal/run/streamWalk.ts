@@ -50,8 +50,13 @@ const isDone = { _tag: "done" } as const
 const unknownFacts = { durationMs: undefined, costUsd: undefined, tokens: undefined }
 
 /** Sets the parent span, and hides `ParentSpan` from the requirements that callers see. */
-const withParent = <A, E, R>(self: Effect.Effect<A, E, R>, parent: Tracer.AnySpan): Effect.Effect<A, E, R> =>
-  Effect.mapInputContext(self, (context: Context.Context<R>) => Context.add(context, Tracer.ParentSpan, parent))
+const withParent = <A, E, R>(
+  self: Effect.Effect<A, E, R>,
+  parent: Tracer.AnySpan | undefined
+): Effect.Effect<A, E, R> =>
+  parent === undefined
+    ? self
+    : Effect.mapInputContext(self, (context: Context.Context<R>) => Context.add(context, Tracer.ParentSpan, parent))
 
 export class StreamWalk<E, R> {
   private state: RunFold.RunState
@@ -186,10 +191,14 @@ export class StreamWalk<E, R> {
         reserve: costs?.reserve(executionId)
       }))
       this.isReading = true
-      const pull = spans === undefined ? response.pull : withParent(response.pull, spans.stream)
+      const pull = withParent(response.pull, spans?.stream)
       const next: Effect.Effect<Continuation<E, R>, Option.Option<CallError>> = Effect.flatMap(pull, (events) => {
-        const then = this.takeAll(events)
-        if (then !== undefined) return Effect.succeed(then)
+        this.failures.eventsCame()
+        for (const event of events) {
+          const then = this.take(event)
+          // events after the end of a response have no meaning
+          if (then !== undefined) return Effect.succeed(then)
+        }
         return this.out.length > 0 ? Effect.zipRight(this.deliver(emit), next) : next
       })
       const then = yield* Effect.catchAll(
@@ -201,17 +210,7 @@ export class StreamWalk<E, R> {
     })
   }
 
-  /** Takes events of a response. Returns the continuation, if one of them ends the response. */
-  private takeAll(events: Iterable<WireEvent>): Continuation<E, R> | undefined {
-    this.failures.eventsCame()
-    for (const event of events) {
-      const then = this.take(event)
-      // events after the end of a response have no meaning
-      if (then !== undefined) return then
-    }
-    return undefined
-  }
-
+  /** Takes an event of a response. Returns the continuation, if the event ends the response. */
   private take(event: WireEvent): Continuation<E, R> | undefined {
     const { owed, spans, state: before } = this
     const after = RunFold.fold(before, event)
@@ -245,7 +244,7 @@ export class StreamWalk<E, R> {
       case "tools":
         return this.pauseForTools(end.event)
       case "failed": {
-        const { result, stepId } = end
+        const { stepId, value: result } = end
         if (event.type !== "step_error") return this.failed(this.failures.runFailed({ stepId, result }))
         const error = this.failures.runFailed({ ...problemOf(result), stepId, result })
         this.spans?.stepFailed(error)
@@ -273,8 +272,8 @@ export class StreamWalk<E, R> {
   /** The continuation of a response that ends with the pause in the state of the run. */
   private pauseForTools(event: WireEventOf<"tool_calls_required"> | undefined): Continuation<E, R> {
     const { answering, only } = this.settings
-    switch (answering._tag) {
-      case "none":
+    switch (answering?._tag) {
+      case undefined:
         return this.unexpected("the run is paused for tool calls; this call has no tools", RunFold.unanswered)
       case "manual":
         if (only === "steps") {
@@ -297,10 +296,11 @@ export class StreamWalk<E, R> {
       case "step_started":
       case "step_input":
       case "step_output":
-        return this.state.again || this.repeated?.isNew(event.type, event.stepId) === false
+        return this.state.again || this.repeated?.isNew(event) === false
       case "unknown": {
         const { data: { stepId }, name } = event
-        return this.state.again || this.repeated?.isNew(name, typeof stepId === "string" ? stepId : "") === false
+        return this.state.again ||
+          this.repeated?.isNew({ type: name, stepId: typeof stepId === "string" ? stepId : "" }) === false
       }
       default:
         return event.type === "step_completed" && this.state.again
@@ -365,7 +365,7 @@ export class StreamWalk<E, R> {
         answer(answering, { http, method, addressText, executionId, toolCalls, place, rounds }),
         (error) => this.failures.ofHandler(error)
       )
-      const results = yield* spans === undefined ? answered : withParent(answered, spans.innermost())
+      const results = yield* withParent(answered, spans?.innermost())
       this.failures.mayHaveRun = true
       this.state = RunFold.answered(this.state, answeredPause(pending, results))
       this.repeated?.forget()

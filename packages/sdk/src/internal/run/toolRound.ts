@@ -45,20 +45,12 @@ export const answeredPause = (pending: PendingTools, results: ReadonlyArray<Tool
     digits: pending.digits
   })
 
-/** The way in which pauses are answered: not at all, by the caller later, or by a handler now. */
-export type AnswerStrategy<E = unknown, R = unknown> =
-  | { readonly _tag: "none" }
-  | { readonly _tag: "manual" }
-  | HandlerStrategy<E, R>
+/** The way in which pauses are answered: by the caller later, or by a handler now. */
+export type AnswerStrategy<E = unknown, R = unknown> = { readonly _tag: "manual" } | HandlerStrategy<E, R>
 
 interface AnsweredCall {
   readonly call: Tool.ToolCall
   readonly outcome: Tool.ToolOutcome
-}
-
-interface AnsweredRound {
-  readonly key: string
-  readonly answers: ReadonlyArray<AnsweredCall>
 }
 
 export interface HandlerStrategy<E = unknown, R = unknown> {
@@ -68,7 +60,7 @@ export interface HandlerStrategy<E = unknown, R = unknown> {
   readonly concurrency: number
   readonly onFailure: "fail" | "report"
   /** The newest round and its answers: if its pause comes again, no handler runs twice. */
-  newest: AnsweredRound | undefined
+  newest: { readonly key: string; readonly answers: ReadonlyArray<AnsweredCall> } | undefined
   /** The number of rounds in a row in which the model called a tool wrongly, by tool. */
   readonly faults: Map<string, number>
   /** The error of a run whose rounds are used up. */
@@ -77,12 +69,12 @@ export interface HandlerStrategy<E = unknown, R = unknown> {
 
 type AnswerOptions = Pick<ExecuteOptions, "maxToolRounds" | "toolConcurrency" | "onToolFailure">
 
-/** The way in which the pauses of one run are answered. */
+/** The way in which the pauses of one run are answered; `undefined` if they cannot be. */
 export const answeringOf = <E, R>(
   tools: RunTools<E, R> | undefined,
   input: AnswerOptions
-): AnswerStrategy<E | ToolCallLimitError, R> => {
-  if (tools === undefined) return { _tag: "none" }
+): AnswerStrategy<E | ToolCallLimitError, R> | undefined => {
+  if (tools === undefined) return undefined
   if (!Tool.isHandled(tools)) return { _tag: "manual" }
   return {
     _tag: "handled",
@@ -175,23 +167,15 @@ const countFaults = (faults: Map<string, number>, answers: ReadonlyArray<Answere
 
 const warnBytes = 900_000
 
-const bytes = (value: unknown): number => {
-  try {
-    const text = JSON.stringify(value)
-    return text.length * 3 <= warnBytes ? text.length : new TextEncoder().encode(text).length
-  } catch {
-    // the request refuses values that are not JSON
-    return 0
-  }
-}
-
 /**
- * Whether a list of messages comes near the server's limit of 1,000,000 bytes.
+ * Whether a list of messages comes near the server's limit of 1,000,000 bytes. The request refuses values that are not
+ * JSON.
  *
  * @see docs/wire.md#execute
  * @see docs/wire.md#messages
  */
-export const isNearLimit = (messages: ReadonlyArray<unknown>): boolean => bytes(messages) > warnBytes
+export const isNearLimit = (messages: ReadonlyArray<unknown>): boolean =>
+  new TextEncoder().encode(Pauses.written(messages)).length > warnBytes
 
 export const warnOfSize = (method: string, what: string): Effect.Effect<void> =>
   Effect.logWarning(`${method}: ${what} nears the server's limit of 1,000,000 bytes`)

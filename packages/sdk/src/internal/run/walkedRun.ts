@@ -6,10 +6,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { FlowCursor } from "../../FlowCursor.js"
+import type { ToolCallsRequired } from "../../FlowEvent.js"
 import { withRaw } from "../core/json.js"
 import { digitsAt, digitsIn, digitsOf, withDigits } from "../kit/plainJson.js"
-import type { ExecuteBody, ExecutePaused } from "../operations/requests.js"
+import type { ExecuteBody, ExecuteEnded, ExecutePaused } from "../operations/requests.js"
 import { withStepSpans } from "../trace/stepSpans.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
 import type { AnyRun, MoreEndpoints, WalkAnswer } from "./executeRun.js"
@@ -33,18 +33,21 @@ const settingsOf = (run: AnyRun, asExecute: ExecuteBody): StreamSettings<never, 
 const wireCall = (call: ToolCall): unknown =>
   call.raw ?? { id: call.id, type: "function", function: { name: call.name, arguments: call.arguments } }
 
-const pausedOf = (cursor: FlowCursor): Omit<ExecutePaused, "flowId"> => {
-  const { pending } = cursor
-  return {
+const pausedOf = ({ cursor, raw }: ToolCallsRequired, flowId: string | undefined): ExecutePaused => {
+  const { executionId, outputs, pending, stepCount } = cursor
+  const paused: ExecutePaused = {
     status: "tool_calls_required",
-    executionId: cursor.executionId,
+    executionId,
     pausedAtStep: pending?.stepId ?? "",
     iterationsUsed: pending?.iterationsUsed ?? 0,
     toolCallMessages: pending?.toolCallMessages ?? [],
     toolCalls: pending?.toolCalls?.map(wireCall),
-    accumulatedOutputs: cursor.outputs,
-    blockCount: cursor.stepCount
+    accumulatedOutputs: outputs,
+    blockCount: stepCount,
+    flowId
   }
+  const digits = digitsIn([["toolCallMessages", pending?.digits], ["accumulatedOutputs", cursor.digits]])
+  return withDigits(withRaw(paused, raw), digits)
 }
 
 const walk: MoreEndpoints["walk"] = (run, cursor, asExecute) =>
@@ -59,7 +62,10 @@ const walk: MoreEndpoints["walk"] = (run, cursor, asExecute) =>
       () => Stream.empty
     )
     let stepCount = cursor.stepCount
-    const facts = () => ({ flowId: run.flowId, blockCount: stepCount })
+    const endedAs = (raw: unknown, facts: Omit<ExecuteEnded, "blockCount" | "flowId">, digits: unknown): WalkAnswer => {
+      const response = withRaw({ ...facts, flowId: run.flowId, blockCount: stepCount }, raw)
+      return { response: withDigits(response, digitsIn([["result", digits]])) }
+    }
 
     const answerOf = (event: DeliveredRunEvent): WalkAnswer | undefined => {
       switch (event.type) {
@@ -69,26 +75,15 @@ const walk: MoreEndpoints["walk"] = (run, cursor, asExecute) =>
           stepCount = event.stepCount ?? stepCount
           return undefined
         case "tool_calls_required":
-          return {
-            response: withDigits(
-              withRaw({ ...pausedOf(event.cursor), flowId: run.flowId }, event.raw),
-              digitsIn([
-                ["toolCallMessages", event.cursor.pending?.digits],
-                ["accumulatedOutputs", event.cursor.digits]
-              ])
-            ),
-            cursor: event.cursor
-          }
+          return { response: pausedOf(event, run.flowId), cursor: event.cursor }
         case "flow_completed": {
-          const { executionId, result } = event
-          const response = withRaw({ status: "completed" as const, result, executionId, ...facts() }, event.raw)
-          return { response: withDigits(response, digitsOf(event)) }
+          const { executionId, raw, result } = event
+          return endedAs(raw, { status: "completed", result, executionId }, digitsAt(digitsOf(event), "result"))
         }
         case "step_error": {
-          const { error: result, stepId } = event
+          const { error: result, raw, stepId } = event
           const { executionId } = run
-          const response = withRaw({ status: "failed" as const, result, executionId, ...facts() }, event.raw)
-          return { response: withDigits(response, digitsIn([["result", digitsAt(digitsOf(event), "error")]])), stepId }
+          return endedAs(raw, { status: "failed", result, executionId, stepId }, digitsAt(digitsOf(event), "error"))
         }
         default:
           return undefined
