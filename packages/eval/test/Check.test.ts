@@ -229,7 +229,7 @@ describe("Check", () => {
       )
       assert.strictEqual(
         yield* said(Check.make(() => undefined as never)),
-        "error: the check returned null: return true, false or an outcome"
+        "error: the check returned undefined: return true, false or an outcome"
       )
       assert.strictEqual(
         yield* said(Check.make(() => Check.pass("fine", { score: 2 }))),

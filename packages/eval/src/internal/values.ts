@@ -195,7 +195,9 @@ export const line = (text: string, longest = 300): string => {
 
 /** A value in a sentence. */
 export const show = (value: unknown): string =>
-  line(typeof value === "number" && !Number.isFinite(value) ? String(value) : canonical(value), 80)
+  typeof value === "function"
+    ? "a function"
+    : line(typeof value === "number" || value === undefined ? String(value) : canonical(value), 80)
 
 /** The message of something that was thrown. */
 export const messageOf = (error: unknown): string => line(error instanceof Error ? error.message : String(error))
