@@ -252,7 +252,7 @@ const takenOver = (
   const { executionId, triggerType } = run.execution
   if (request.takeOver !== true || triggerType === "job") return Effect.fail(error)
   const isStepped = triggerType === "step"
-  const detail = "its steps are requested one by one: only eventsOnce can take it over"
+  const detail = "its steps are requested one by one, so that only eventsOnce with takeOver can go on with it"
   const left = Effect.fail(isStepped ? KeyedRun.inProgress(request, run, detail) : error)
   const silence = isStepped ? request.silence : undefined
   const position = runPosition(requests.trace, traceStream, { ...request, executionId }, silence)
