@@ -220,7 +220,10 @@ describe("eventsOnce", () => {
       const again = yield* Effect.flip(executeOnce("other", ref, { maxCostUsd: "0.25" }))
       assert.strictEqual(again._tag, "RunInProgressError")
       const left = yield* Effect.flip(executeOnce("other", ref, { takeOver: true, silence: "100 millis" }))
-      assert.deepInclude({ ...left }, { _tag: "RunInProgressError" })
+      assert.deepInclude({ ...left }, {
+        _tag: "RunInProgressError",
+        detail: "its steps are requested one by one, so that only eventsOnce with takeOver can go on with it"
+      })
       const done = yield* executeOnce("third", ref, { maxCostUsd: 1 })
       assert.deepInclude(done, { reused: false, result: { step: "c" } })
       assert.deepInclude(yield* executeOnce("third", ref, { maxCostUsd: 1 }), { reused: true, result: { step: "c" } })
