@@ -19,7 +19,6 @@ import type { MoreEndpoints } from "./internal/run/executeRun.js"
 import * as FlowEvents from "./internal/run/flowEvents.js"
 import * as FlowExecute from "./internal/run/flowExecute.js"
 import * as OnceSession from "./internal/run/keyedRun.js"
-import * as WalkedRun from "./internal/run/walkedRun.js"
 import type { CallError, InvalidRequestError, OnceError } from "./NoukaiError.js"
 import { make as makeHttp, NoukaiHttp } from "./NoukaiHttp.js"
 import type * as Tools from "./Tools.js"
@@ -293,7 +292,7 @@ const over = (
 export const make: Effect.Effect<FlowService.Service, never, NoukaiHttp> = Effect.map(
   NoukaiHttp,
   (http) =>
-    over(http, WalkedRun.moreEndpoints, {
+    over(http, FlowEvents.moreEndpoints, {
       events: FlowEvents.stream(http, "events") as FlowService.Service["events"],
       eventsOnce: eventsOnce(http) as FlowService.Service["eventsOnce"],
       steps: FlowEvents.stream(http, "steps") as FlowService.Service["steps"]

@@ -2,6 +2,7 @@
  * The events that callers see. The cursor and the JSON of an event are built when they are read, and are not among its
  * fields.
  */
+import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type * as FlowEvent from "../../FlowEvent.js"
@@ -9,6 +10,8 @@ import type { CallError } from "../../NoukaiError.js"
 import { problemOf } from "../core/runProblem.js"
 import { digitsAt, digitsIn, digitsOf, withDigits } from "../kit/plainJson.js"
 import { rawOf } from "../operations/wireEvent.js"
+import type { FlowRef } from "../options/address.js"
+import { decodeResult } from "../options/flowCodec.js"
 import * as RunFold from "./runFold.js"
 import type { ToolResult } from "./tool.js"
 
@@ -120,6 +123,20 @@ export const flowCompleted = (
     digitsIn([["result", result?.digits], ["summary", digitsAt(digitsOf(event), "summary")]])
   )
 
+/** The end of a run, with the result decoded by the schema of its flow. */
+export const decodedCompleted = (
+  { addressText: address, flow, method }: { readonly flow: FlowRef<never> } & Record<"addressText" | "method", string>,
+  event: FlowEvent.WireEventOf<"flow_completed">,
+  state: RunFold.RunState,
+  result: RunFold.KnownResult
+): Effect.Effect<FlowEvent.FlowCompleted, CallError> => {
+  const facts = { method, address, executionId: state.executionId, requestId: undefined }
+  return Effect.map(
+    decodeResult(flow, facts, result.value),
+    (value) => flowCompleted(event, state, { ...result, value })
+  )
+}
+
 const tokensOf = (tokens: FlowEvent.WireEventOf<"step_completed">["tokens"]): FlowEvent.Tokens | undefined =>
   tokens === undefined || tokens === null
     ? undefined
@@ -182,18 +199,14 @@ export const deliveredOf = (
     case "step_input": {
       const { digits, value: inputData } = RunFold.inputOf(event)
       const { stepId, type } = event
-      return withDigits(
-        Object.assign(new Delivered(event), inputData === undefined ? { type, stepId } : { type, stepId, inputData }),
-        digitsIn([["inputData", digits]])
-      )
+      const fields = inputData === undefined ? { type, stepId } : { type, stepId, inputData }
+      return withDigits(Object.assign(new Delivered(event), fields), digitsIn([["inputData", digits]]))
     }
     case "step_output": {
       const { digits, value: outputData } = RunFold.partialOutputOf(event)
       const { stepId, type } = event
-      return withDigits(
-        Object.assign(new Delivered(event), outputData === undefined ? { type, stepId } : { type, stepId, outputData }),
-        digitsIn([["outputData", digits]])
-      )
+      const fields = outputData === undefined ? { type, stepId } : { type, stepId, outputData }
+      return withDigits(Object.assign(new Delivered(event), fields), digitsIn([["outputData", digits]]))
     }
     case "step_completed":
       return new StepCompleted(event, RunFold.placeOf(before, event.stepId), after)

@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
-import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
+import type { WireEvent } from "../../FlowEvent.js"
 import type { CallError, NoukaiError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { invalid } from "../core/makeError.js"
@@ -19,11 +19,11 @@ import type { HttpService } from "../operations/operations.js"
 import * as Address from "../options/address.js"
 import type { Progress, StreamOptions } from "../options/callOptions.js"
 import * as CallOptions from "../options/callOptions.js"
-import { decodeResult, hasResultSchema } from "../options/flowCodec.js"
+import { hasResultSchema } from "../options/flowCodec.js"
 import * as Spans from "../telemetry/spans.js"
 import * as Delivered from "./deliveredEvent.js"
 import { resume } from "./flowEvents.js"
-import { fold, type KnownResult, noResult, type RunState, startOf, traceState } from "./runFold.js"
+import { fold, noResult, type RunState, startOf, traceState } from "./runFold.js"
 import { declarations } from "./runInput.js"
 import { resolveRead } from "./runRead.js"
 import { everyRequest, RepeatedEvents, StreamFailures, type StreamSettings } from "./streamHealing.js"
@@ -71,24 +71,13 @@ const namedIn = (http: HttpService, executionId: string): string | undefined =>
 
 /** Reads the events of a run once, from the first one. */
 export const readTrace = (
-  { address, addressText, flow, http, method, options, reached, resume, start: cursor }: TracedRun,
+  run: TracedRun,
   progress: Progress
 ): Stream.Stream<Delivered.DeliveredRunEvent, CallError> => {
+  const { address, addressText, flow, http, method, options, reached, resume, start: cursor } = run
   const { executionId = "" } = cursor
   const start = traceState(cursor, namedIn(http, executionId))
   const failures = new StreamFailures(method, addressText, () => start)
-
-  const completed = (event: WireEventOf<"flow_completed">, result: KnownResult | undefined, state: RunState) => {
-    if (result === undefined) {
-      return hasResultSchema(flow)
-        ? Effect.fail(failures.unexpected(noResult))
-        : Effect.succeed(Delivered.flowCompleted(event, state, undefined))
-    }
-    return Effect.map(
-      decodeResult(flow, { method, address: addressText, executionId, requestId: undefined }, result.value),
-      (value) => Delivered.flowCompleted(event, state, { ...result, value })
-    )
-  }
 
   const read = (
     before: RunState,
@@ -100,7 +89,10 @@ export const readTrace = (
       case "unexpected":
         return Effect.fail(failures.unexpected(end.reason))
       case "completed":
-        return completed(end.event, end.result, after)
+        if (end.result !== undefined) return Delivered.decodedCompleted(run, end.event, after, end.result)
+        return hasResultSchema(flow)
+          ? Effect.fail(failures.unexpected(noResult))
+          : Effect.succeed(Delivered.flowCompleted(end.event, after, undefined))
       case "tools":
         return Effect.succeed(Delivered.toolCallsRequired(end.event, after, resume))
       case "failed":

@@ -153,7 +153,7 @@ export const isOver = (
 ): boolean => stepCount !== undefined && stepIndex > 0 && stepIndex >= stepCount
 
 /** The state of a run at a cursor. */
-export const stateAt = (start: FlowCursor, mayBeOver = false): RunState => {
+export const stateAt = (start: FlowCursor): RunState => {
   const { executionId, lastStepId, outputs, pending, rounds, stepCount, stepIndex } = start
   const isAnswered = isOver(start) && pending?.toolCalls === undefined
   const state = new Draft(start)
@@ -169,7 +169,6 @@ export const stateAt = (start: FlowCursor, mayBeOver = false): RunState => {
     ...(isAnswered ? { answered: pending } : { pending }),
     rounds,
     lastStepId,
-    mayBeOver,
     pauses: { progress: progressOf(state), times: 0 }
   })
 }

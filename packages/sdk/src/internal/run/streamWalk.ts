@@ -16,7 +16,7 @@ import { setCursor } from "../core/makeError.js"
 import { problemOf } from "../core/runProblem.js"
 import { toSource } from "../core/streamPull.js"
 import { endedBy, pauseOf } from "../core/time.js"
-import { decodeResult, hasResultSchema } from "../options/flowCodec.js"
+import { hasResultSchema } from "../options/flowCodec.js"
 import { errorType, failureType } from "../telemetry/attributes.js"
 import * as Metrics from "../telemetry/metrics.js"
 import type { StreamSpans } from "../telemetry/spans.js"
@@ -38,14 +38,20 @@ type Continuation<E, R> =
   | { readonly _tag: "answer"; readonly answering: HandlerStrategy<E, R> }
   | { readonly _tag: "complete"; readonly event: WireEventOf<"flow_completed">; readonly result: RunFold.KnownResult }
   | { readonly _tag: "fail"; readonly error: E | CallError }
-  | { readonly _tag: "done" }
+  | {
+    readonly _tag: "done"
+    /** The end of the run, or its pause for the caller, who goes on with another stream. */
+    readonly outcome: "completed" | "failed" | "paused"
+    /** The `error.type` of a run whose failure is an event. */
+    readonly errorType?: string | undefined
+  }
 
 /** The end of a run comes apart from more events than these: Effect keeps the last chunk of a stream for long. */
 const manyOutputs = 256
 
 const toOpen = { _tag: "open" } as const
 
-const isDone = { _tag: "done" } as const
+const hasCompleted = { _tag: "done", outcome: "completed" } as const
 
 const unknownFacts = { durationMs: undefined, costUsd: undefined, tokens: undefined }
 
@@ -65,12 +71,6 @@ export class StreamWalk<E, R> {
   private readonly repeated: Healing.RepeatedEvents | undefined
   /** The events that have not been delivered. One list, since V8 makes the lists of `[]` old, which keep what they held. */
   private readonly out: Array<Delivered.DeliveredRunEvent> = []
-  /** The status with which the run ended. */
-  private status: string | undefined
-  /** The `error.type` of a run whose failure is an event. */
-  private errorType: string | undefined
-  /** Whether the caller goes on with another stream, and may never read the end of this one. */
-  private handedOver = false
   /** A pause that a cut swallowed. It is delivered once the server goes on from there. */
   private owed: StepPaused | undefined
   /** Whether the end of a response is open, so that a step may still run. */
@@ -86,7 +86,8 @@ export class StreamWalk<E, R> {
     private readonly count: (...outcome: Metrics.Outcome) => void,
     private readonly resume: Delivered.ResumeStream
   ) {
-    this.state = RunFold.changed(RunFold.stateAt(origin.cursor, origin.mayBeOver), { begun: origin.begun })
+    const { begun, cursor, mayBeOver } = origin
+    this.state = RunFold.changed(RunFold.stateAt(cursor), { begun, mayBeOver })
     this.failures = new Healing.StreamFailures(settings.method, settings.addressText, () => this.state, origin.progress)
     this.healing = new Healing.StreamHealing(settings.heal)
     this.repeated = settings.heal === undefined ? undefined : new Healing.RepeatedEvents()
@@ -126,7 +127,7 @@ export class StreamWalk<E, R> {
             break
           case "complete":
             yield* this.complete(next.event, next.result)
-            this.next = isDone
+            this.next = hasCompleted
             break
           case "fail":
             return yield* Effect.fail(next.error)
@@ -253,18 +254,15 @@ export class StreamWalk<E, R> {
         if (closing !== undefined) {
           this.emit(Delivered.flowCompleted(closing, state, { value: null, digits: undefined, from: "completed" }))
         }
-        this.status = "failed"
-        this.errorType = errorType(error)
-        return isDone
+        return { _tag: "done", outcome: "failed", errorType: errorType(error) }
       }
       case "completed": {
         const { result } = end
         const isDecoded = only === "events" && hasResultSchema(flow)
         if (isDecoded && result === undefined) return this.unexpected(RunFold.noResult)
-        this.status = "completed"
         if (isDecoded && result !== undefined) return { _tag: "complete", event: end.event, result }
         this.emit(Delivered.flowCompleted(end.event, state, result))
-        return isDone
+        return hasCompleted
       }
     }
   }
@@ -283,8 +281,7 @@ export class StreamWalk<E, R> {
           )
         }
         this.emit(Delivered.toolCallsRequired(event, this.state, this.resume))
-        this.handedOver = true
-        return isDone
+        return { _tag: "done", outcome: "paused" }
       case "handled":
         return { _tag: "answer", answering }
     }
@@ -337,15 +334,10 @@ export class StreamWalk<E, R> {
     })
   }
 
-  private complete(
-    event: WireEventOf<"flow_completed">,
-    { digits, from, value }: RunFold.KnownResult
-  ): Effect.Effect<void, CallError> {
-    const { settings: { addressText: address, flow, method }, state } = this
-    const facts = { method, address, executionId: state.executionId, requestId: undefined }
-    return Effect.mapBoth(decodeResult(flow, facts, value), {
+  private complete(event: WireEventOf<"flow_completed">, result: RunFold.KnownResult): Effect.Effect<void, CallError> {
+    return Effect.mapBoth(Delivered.decodedCompleted(this.settings, event, this.state, result), {
       onFailure: (error) => this.failures.of(error),
-      onSuccess: (result) => this.emit(Delivered.flowCompleted(event, state, { value: result, digits, from }))
+      onSuccess: (completed) => this.emit(completed)
     })
   }
 
@@ -375,19 +367,17 @@ export class StreamWalk<E, R> {
   /** Ends the telemetry of the walk, once nothing of it runs any more. */
   readonly close = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
     Effect.sync(() => {
-      const { handedOver, next, settings, spans, state: { executionId } } = this
-      const isOver = this.status !== undefined || handedOver
+      const { next, settings, spans, state: { executionId } } = this
+      const isOver = next._tag === "done" || next._tag === "complete"
       if (executionId !== undefined && !isOver && Exit.isInterrupted(exit)) {
         settings.http.defaults.interrupted?.(executionId)
       }
       const end = next._tag === "fail" ? Exit.fail(next.error) : exit
-      const status = next._tag === "done" && Exit.isSuccess(end) ? this.status : undefined
-      const type = Exit.isFailure(end) ? failureType(end.cause) : this.errorType
+      const done = next._tag === "done" && Exit.isSuccess(end) ? next : undefined
+      const status = done?.outcome === "paused" ? undefined : done?.outcome
+      const type = Exit.isFailure(end) ? failureType(end.cause) : done?.errorType
       spans?.end(end, { executionId, status, errorType: type })
-      this.count(
-        Exit.isFailure(end) ? Metrics.failureOutcome(end.cause) : status ?? (handedOver ? "paused" : "stopped"),
-        type
-      )
+      this.count(Exit.isFailure(end) ? Metrics.failureOutcome(end.cause) : done?.outcome ?? "stopped", type)
       // V8 keeps streams longer than they are read, and the outputs with them
       this.out.splice(0)
       this.state = RunFold.withoutOutputs(this.state)
