@@ -7,9 +7,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Function from "effect/Function"
-import * as Schema from "effect/Schema"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
-import { RecordedCassette, SessionCassette } from "./internal/cassette/recording.js"
+import { Cassette, RecordedCassette, SessionCassette } from "./internal/cassette/recording.js"
 import { type Redact, redactionOf, redactSession } from "./internal/cassette/redaction.js"
 import { maskSecrets as mask } from "./internal/cassette/secretForms.js"
 import { checkSnapshots } from "./internal/cassette/sessionRecordings.js"
@@ -21,6 +20,13 @@ export type { Redact } from "./internal/cassette/redaction.js"
 export { Change, Difference, Match, RecordedCall, ReplayedCall, ReplayReport } from "./internal/core/replayReport.js"
 
 export {
+  /**
+   * The content of a cassette file: a session as the server gave it, or a recording.
+   *
+   * @since 0.1.0
+   * @category schemas
+   */
+  Cassette,
   /**
    * @since 0.1.0
    * @category schemas
@@ -40,20 +46,6 @@ export {
  * @category constants
  */
 export const maxBytes: number = CassetteFile.maxBytes
-
-/**
- * The content of a cassette file: a session as the server gave it, or a recording.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const Cassette = Schema.Union(SessionCassette, RecordedCassette)
-
-/**
- * @since 0.1.0
- * @category models
- */
-export type Cassette = Schema.Schema.Type<typeof Cassette>
 
 /**
  * A cassette of the runs that were recorded under a session id, to replay now or to save as a file.

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { maskingSecrets, maskSecrets } from "./internal/cassette/secretForms.js"
+import { maskSecrets, withoutSecrets } from "./internal/cassette/secretForms.js"
 
 /**
  * Returns a text whose keys of well-known forms are masked. A key of Noukai is masked wherever it stands.
@@ -19,7 +19,7 @@ export const masked = (text: string): string => maskSecrets(text)
  * @since 0.1.0
  * @category conversions
  */
-export const maskedValue: (value: unknown) => unknown = maskingSecrets(masked)
+export const maskedValue: (value: unknown) => unknown = withoutSecrets
 
 /**
  * Matches the characters that change the direction of text.

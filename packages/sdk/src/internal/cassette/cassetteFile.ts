@@ -3,23 +3,19 @@ import { files } from "#files"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
-import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import { CassetteError, type InvalidRequestError } from "../../NoukaiError.js"
+import { mapParts, type Segment } from "../core/diff.js"
 import { canonical, isOf, maxDepth, nestsTooDeep } from "../core/json.js"
 import { invalid, newError } from "../core/makeError.js"
 import { checkAnswer, readRecorded } from "./codec.js"
 import type { FileFailure } from "./noFiles.js"
-import { RecordedCassette, SessionCassette } from "./recording.js"
+import { Cassette } from "./recording.js"
 import { withoutSecrets } from "./secretForms.js"
 
 const formatVersion = 1
 
 export const maxBytes = 64 * 1024 * 1024
-
-const AnyCassette = Schema.Union(SessionCassette, RecordedCassette)
-
-export type AnyCassette = Schema.Schema.Type<typeof AnyCassette>
 
 export const cassetteError = (
   method: string,
@@ -30,9 +26,9 @@ export const cassetteError = (
 const ofFile = (method: string, path: string) => (failure: FileFailure): CassetteError =>
   cassetteError(method, failure.reason, { path, detail: failure.detail, cause: failure.cause })
 
-export const isCassette = isOf(AnyCassette)
+export const isCassette = isOf(Cassette)
 
-const decodeCassette = readRecorded(AnyCassette)
+const decodeCassette = readRecorded(Cassette)
 
 const field = (value: unknown, name: string): unknown => Predicate.isRecord(value) ? value[name] : undefined
 
@@ -40,7 +36,7 @@ export const decode = (
   method: string,
   path: string | undefined,
   value: unknown
-): Either.Either<AnyCassette, CassetteError> =>
+): Either.Either<Cassette, CassetteError> =>
   Either.gen(function*() {
     const spoiled = (detail: string, at?: string) =>
       cassetteError(method, "Invalid", { path, detail, ...(at === undefined ? undefined : { at: [at] }) })
@@ -59,26 +55,22 @@ export const decode = (
     return cassette
   })
 
-const encodeCassette = Schema.encodeSync(AnyCassette)
+const encodeCassette = Schema.encodeSync(Cassette)
 
 /** Fields with JSON of the server or of callers, whose keys are written in alphabetical order. */
-const ofJson: ReadonlySet<string> = new Set("input answer meta inputSnapshot outputSnapshot errorSnapshot".split(" "))
+const ofJson: ReadonlySet<Segment> = new Set("input answer meta inputSnapshot outputSnapshot errorSnapshot".split(" "))
 
 /** A value whose keys are in the order of the file: the order of the schema, and below it the order of {@link ofJson}. */
-const inOrder = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(inOrder)
-  return Predicate.isRecord(value)
-    ? Record.map(value, (item, key) => ofJson.has(key) ? canonical(item) : inOrder(item))
-    : value
-}
+const inOrder = (value: unknown): unknown =>
+  mapParts(value, (item, key) => ofJson.has(key) ? canonical(item) : inOrder(item))
 
-export const encode = (cassette: AnyCassette): string => {
+export const encode = (cassette: Cassette): string => {
   const { format, kind, ...rest } = encodeCassette(cassette)
   return `${JSON.stringify(withoutSecrets(inOrder({ format, kind, ...rest })), null, 2)}\n`
 }
 
 /** Writes a cassette, unless it is too large or could not be read again. */
-export const write = (method: string, path: string, cassette: AnyCassette): Effect.Effect<void, CassetteError> =>
+export const write = (method: string, path: string, cassette: Cassette): Effect.Effect<void, CassetteError> =>
   Effect.gen(function*() {
     const text = yield* Either.try({
       try: () => encode(cassette),
@@ -100,7 +92,7 @@ export const checkPath = (method: string, path: unknown): Either.Either<void, In
     ? Either.void
     : Either.left(invalid(method, "path", "must be the path of a file"))
 
-export const read = (method: string, path: string): Effect.Effect<AnyCassette, CassetteError> =>
+export const read = (method: string, path: string): Effect.Effect<Cassette, CassetteError> =>
   Effect.gen(function*() {
     const text = yield* Effect.mapError(files.read(path, maxBytes), ofFile(method, path))
     const value = yield* Either.try({

@@ -3,9 +3,10 @@
  * same calls are apart there: ids have names; times and costs are in `meta`.
  */
 import * as Duration from "effect/Duration"
+import { identity } from "effect/Function"
 import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
-import { formatPath, mapStrings, parsePath, type Path, putInto } from "../core/diff.js"
+import { formatPath, mapParts, mapStrings, parsePath, type Path, putInto, type Segment } from "../core/diff.js"
 import { canonical, canonicalText } from "../core/json.js"
 import { known } from "../core/makeError.js"
 import type { Match } from "../core/replayReport.js"
@@ -14,13 +15,13 @@ import type { CallDefaults } from "../operations/operations.js"
 import * as Recording from "./recording.js"
 
 /** Fields with values of the flow and its caller, in which nothing is replaced. */
-export const payloads: ReadonlySet<string> = new Set(
+export const payloads: ReadonlySet<Segment> = new Set(
   ("result output outputData inputData data accumulatedOutputs toolCallMessages inputContext " +
     "outputContext errorContext inputSnapshot outputSnapshot errorSnapshot function").split(" ")
 )
 
 /** Fields with measures, which differ each time. */
-export const measured: ReadonlySet<string> = new Set(
+export const measured: ReadonlySet<Segment> = new Set(
   "requestId durationMs waitingMs costUsd startedAt completedAt retryAfter".split(" ")
 )
 
@@ -49,28 +50,19 @@ const idsIn = (answer: Recording.Recording["answer"]): ReadonlyArray<string> => 
   return [...new Set(found.filter((id): id is string => typeof id === "string" && id !== ""))]
 }
 
-/** An answer without its measured values, and those values by their place. */
+/** An answer whose measured values are `undefined`, and those values by their place. */
 const withoutMeasured = (
   answer: Recording.RecordedAnswer
 ): { readonly answer: Recording.RecordedAnswer; readonly values: { readonly [path: string]: unknown } } => {
   const values: { [path: string]: unknown } = {}
-  const strip = (value: unknown, path: Path): unknown => {
-    if (Array.isArray(value)) {
-      return withDigits(value.map((item, index) => strip(item, [...path, index])), digitsOf(value))
-    }
-    if (!Predicate.isRecord(value)) return value
-    const left = Object.fromEntries(
-      Object.entries(value).flatMap(([key, item]) => {
-        const place = [...path, key]
-        if (measured.has(key) && !Predicate.isRecord(item)) {
-          values[formatPath(place)] = item
-          return []
-        }
-        return [[key, payloads.has(key) ? item : strip(item, place)]]
-      })
-    )
-    return withDigits(left, digitsOf(value))
-  }
+  const strip = (value: unknown, path: Path): unknown =>
+    mapParts(value, (item, key) => {
+      const place = [...path, key]
+      if (payloads.has(key)) return item
+      if (!measured.has(key) || Predicate.isRecord(item)) return strip(item, place)
+      values[formatPath(place)] = item
+      return undefined
+    })
   return { answer: strip(answer, []) as Recording.RecordedAnswer, values }
 }
 
@@ -205,9 +197,9 @@ export const layout = (
   client: CassetteClient
 ): Recording.RecordedCassette => {
   const { keyed, symbols } = index(interactions)
-  const symbolising = {
-    value: (value: unknown) => symbolise(value, symbols),
-    error: (error: Recording.RecordedError) => symboliseError(error, symbols)
+  const symbolising: Recording.AnswerMapping = {
+    value: ({ value, ...rest }) => ({ ...rest, value: symbolise(value, symbols), ...known({ digits: digitsLeft(value) }) }),
+    error: (error) => symboliseError(error, symbols)
   }
   const meta: { [key: string]: Recording.Meta["entries"][string] } = {}
   const entries = keyed.map(({ fingerprint, occurrence }, place): Recording.Entry => {
@@ -226,9 +218,7 @@ export const layout = (
       occurrence,
       input: canonical(symbolise(input, symbols)),
       ...known({ digits: digitsLeft(input) }),
-      answer: canonical(
-        Recording.mapAnswer(Recording.withStoredDigits(answer), symbolising)
-      ) as Recording.RecordedAnswer
+      answer: canonical(Recording.mapAnswer(answer, symbolising)) as Recording.RecordedAnswer
     }
   })
   const ids = [...symbols].map(([id, name]) => [name, id] as const).sort(([a], [b]) => a < b ? -1 : 1)
@@ -253,6 +243,15 @@ export const entriesInOrder = ({ entries, meta }: Recording.RecordedCassette): R
   return [...entries].sort((a, b) => place(a) - place(b))
 }
 
+/** Puts digits back into the values of an answer, which are changed in place and so must not be shared. */
+const restoringDigits: Recording.AnswerMapping = {
+  value: ({ digits, ...recorded }) => {
+    restoreDigits(recorded.value, digits)
+    return recorded
+  },
+  error: identity
+}
+
 /** The calls of a cassette, in the order in which they began. */
 export const restore = (cassette: Recording.RecordedCassette): ReadonlyArray<Recording.Interaction> => {
   const { meta } = cassette
@@ -267,7 +266,7 @@ export const restore = (cassette: Recording.RecordedCassette): ReadonlyArray<Rec
       flow: entry.flow,
       version: entry.version,
       input,
-      answer: Recording.withRestoredDigits(answer),
+      answer: Recording.mapAnswer(answer, restoringDigits),
       at: more?.at
     }
   })

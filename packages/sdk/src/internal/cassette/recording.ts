@@ -8,7 +8,7 @@ import { known } from "../core/makeError.js"
 import type { RecordedCall } from "../core/replayReport.js"
 import { isEndedStatus } from "../core/runProblem.js"
 import { streamNames } from "../kit/endpoints.js"
-import { digitsAt, digitsIn, digitsLeft, restoreDigits } from "../kit/plainJson.js"
+import { digitsAt, digitsIn } from "../kit/plainJson.js"
 import { type AnsweredOperation, type EventStreams, readBody, SessionResponse } from "../operations/requests.js"
 import type { RunOfSession } from "../operations/sessionRun.js"
 import { type FlowAddress, type FlowVersion, format } from "../options/address.js"
@@ -162,6 +162,12 @@ export interface SessionCassette extends Schema.Schema.Type<typeof sessionCasset
 export const SessionCassette: Schema.Schema<SessionCassette, Schema.Schema.Encoded<typeof sessionCassetteSchema>> =
   sessionCassetteSchema
 
+/** The content of a cassette file: a session as the server gave it, or a recording. */
+export const Cassette = Schema.Union(SessionCassette, RecordedCassette)
+
+/** */
+export type Cassette = Schema.Schema.Type<typeof Cassette>
+
 /** The question of a call, by which its recording is found. */
 export interface Question {
   readonly endpoint: RecordedOperation
@@ -258,51 +264,26 @@ export const hasEnded = (statuses: ReadonlyArray<Status>): boolean => {
 /** The answer to a poll. */
 export type Status = RecordedValue | { readonly error: RecordedError }
 
-interface AnswerMapping {
-  readonly value: (value: unknown) => unknown
+export interface AnswerMapping {
+  readonly value: (recorded: RecordedValue) => RecordedValue
   readonly error: (error: RecordedError) => RecordedError
 }
 
 export const mapStatus = (status: Status, { error, value }: AnswerMapping): Status =>
-  "error" in status ? { error: error(status.error) } : { ...status, value: value(status.value) }
+  "error" in status ? { error: error(status.error) } : value(status)
 
-/** An answer with its values, events and errors mapped. */
+/** An answer with its values, events and errors mapped. Each of them comes with the digits that are stored beside it. */
 export const mapAnswer = (answer: RecordedAnswer, mapping: AnswerMapping): RecordedAnswer => {
   if ("statuses" in answer) return { statuses: Array.map(answer.statuses, (status) => mapStatus(status, mapping)) }
-  if ("value" in answer || "error" in answer) return mapStatus(answer, mapping)
-  if (!("events" in answer)) return answer
-  const { end, events } = answer
-  return {
-    ...answer,
-    events: events.map(mapping.value),
-    end: typeof end === "string" ? end : { error: mapping.error(end.error) }
-  }
-}
-
-const mapStored = (answer: RecordedAnswer, f: (value: RecordedValue) => RecordedValue): RecordedAnswer => {
-  const ofStatus = (status: Status): Status => "error" in status ? status : f(status)
-  if ("statuses" in answer) return { statuses: Array.map(answer.statuses, ofStatus) }
-  if ("value" in answer) return f(answer)
-  if (!("events" in answer)) return answer
+  if (!("events" in answer)) return mapStatus(answer, mapping)
   const { digits, end, events } = answer
-  const mapped = events.map((value, place) => f({ value, ...known({ digits: digitsAt(digits, place) }) }))
+  const mapped = events.map((value, place) => mapping.value({ value, ...known({ digits: digitsAt(digits, place) }) }))
   return {
     events: mapped.map(({ value }) => value),
-    end,
+    end: typeof end === "string" ? end : { error: mapping.error(end.error) },
     ...known({ digits: digitsIn(mapped.map(({ digits }, place) => [place, digits])) })
   }
 }
-
-/** An answer with the digits of its values stored beside them, as in a file. */
-export const withStoredDigits = (answer: RecordedAnswer): RecordedAnswer =>
-  mapStored(answer, (recorded) => ({ ...recorded, ...known({ digits: digitsLeft(recorded.value) }) }))
-
-/** The inverse. The values are changed in place, and so must not be shared. */
-export const withRestoredDigits = (answer: RecordedAnswer): RecordedAnswer =>
-  mapStored(answer, ({ digits, ...recorded }) => {
-    restoreDigits(recorded.value, digits)
-    return recorded
-  })
 
 /** A recorded call, for reports. */
 export const recordedCall = (

@@ -14,12 +14,12 @@ import { type SessionExecution, snapshots } from "../operations/requests.js"
 import * as CallOptions from "../options/callOptions.js"
 import { measured, payloads } from "./layout.js"
 import {
+  type AnswerMapping,
   type Interaction,
   mapAnswer,
   mapStatus,
   type Question,
   type RecordedAnswer,
-  type RecordedError,
   type SessionCassette,
   type Status
 } from "./recording.js"
@@ -96,7 +96,7 @@ const descend = (patterns: ReadonlyArray<Pattern>, segment: Segment): ReadonlyAr
  * match one is not meant for it. No count has ten digits.
  */
 const isFact = (key: Segment, item: unknown): boolean =>
-  typeof item === "number" ? Math.abs(item) < 1e9 : typeof item === "string" && measured.has(String(key))
+  typeof item === "number" ? Math.abs(item) < 1e9 : typeof item === "string" && measured.has(key)
 
 /** Fields of a request that a caller writes. `payloads` has the fields of answers. */
 const written: ReadonlySet<string> = new Set([...textFields, "inputOverrides", "summary"])
@@ -310,9 +310,9 @@ export const redactQuestion = ({ endpoint, flow, input, version }: Question, red
 })
 
 /** The parts of an answer without the values to remove. */
-const answerWithout = (redact: Redaction) => ({
-  value: (value: unknown) => redact.call(jsonCopy(value ?? null)),
-  error: (error: RecordedError): RecordedError => ({
+const answerWithout = (redact: Redaction): AnswerMapping => ({
+  value: (recorded) => ({ ...recorded, value: redact.call(jsonCopy(recorded.value ?? null)) }),
+  error: (error) => ({
     ...redact.call(jsonCopy(error)) as { readonly [key: string]: unknown },
     _tag: error._tag
   })

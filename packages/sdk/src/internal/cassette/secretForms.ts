@@ -1,10 +1,8 @@
 /** The well-known forms of secrets, which no cassette and no report contains. */
 import * as Order from "effect/Order"
-import * as Predicate from "effect/Predicate"
-import { type Divergence, formatPath } from "../core/diff.js"
+import { type Divergence, formatPath, mapParts } from "../core/diff.js"
 import { canonicalText } from "../core/json.js"
 import type { Change } from "../core/replayReport.js"
-import { digitsOf, withDigits } from "../kit/plainJson.js"
 
 /** An escape of JSON or of an address, which may end in a letter. */
 const escape = String.raw`\\(?:[bfnrt]|u[0-9A-Fa-f]{4})|%[0-9A-Fa-f]{2}`
@@ -65,18 +63,11 @@ const assigned = new RegExp(
 export const maskSecrets = (text: string): string =>
   forms.reduce((rest, form) => rest.replace(form, redacted), text.replace(assigned, `$1${redacted}`))
 
-/** Masks the texts of a value and the names of its keys. */
-export const maskingSecrets = (mask: (text: string) => string): (value: unknown) => unknown => {
-  const masking = (value: unknown): unknown => {
-    if (typeof value === "string") return mask(value)
-    if (Array.isArray(value)) return withDigits(value.map(masking), digitsOf(value))
-    return Predicate.isRecord(value) ? withDigits(renamed(value, mask, masking), digitsOf(value)) : value
-  }
-  return masking
-}
-
 /** A value without the secrets of well-known forms, in its texts and in the names of its keys. */
-export const withoutSecrets: (value: unknown) => unknown = maskingSecrets(maskSecrets)
+export const withoutSecrets = (value: unknown): unknown =>
+  typeof value === "string"
+    ? maskSecrets(value)
+    : mapParts(value, withoutSecrets, (fields) => renamed(fields, maskSecrets, withoutSecrets))
 
 /** A difference for people to read, without the secrets of well-known forms. */
 export const maskChange = ({ path, ...values }: Divergence): Change => ({

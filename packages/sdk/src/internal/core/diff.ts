@@ -1,5 +1,6 @@
 /** The differences of values: paths into JSON values, `$.a.b[0]["c d"]`, and walks along them. */
 import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
 import { digitsOf, withDigits } from "../kit/plainJson.js"
 
 /** A place in which two values differ; an absent value is left out. */
@@ -111,16 +112,25 @@ export const segmentsOf = (text: string, pattern: RegExp): Path | undefined => {
 export const parsePath = (text: string): Path | undefined =>
   text.startsWith("$") ? segmentsOf(text.slice(1), segment) : undefined
 
+/** The parts of a list or of an object mapped, with its digits. `remade` makes the object; default: with the same keys. */
+export const mapParts = (
+  value: unknown,
+  f: (item: unknown, key: Segment) => unknown,
+  remade = (fields: { readonly [key: string]: unknown }): object => Record.map(fields, f)
+): unknown => {
+  if (Array.isArray(value)) return withDigits(value.map(f), digitsOf(value))
+  return Predicate.isRecord(value) ? withDigits(remade(value), digitsOf(value)) : value
+}
+
 /** A value with its strings, and the names of its keys, replaced. */
 export const mapStrings = (value: unknown, f: (text: string) => string): unknown => {
   if (typeof value === "string") return f(value)
-  if (Array.isArray(value)) return withDigits(value.map((item) => mapStrings(item, f)), digitsOf(value))
-  return Predicate.isRecord(value)
-    ? withDigits(
-      Object.fromEntries(Object.entries(value).map(([key, item]) => [f(key), mapStrings(item, f)])),
-      digitsOf(value)
-    )
-    : value
+  const inside = (item: unknown): unknown => mapStrings(item, f)
+  return mapParts(
+    value,
+    inside,
+    (fields) => Object.fromEntries(Object.entries(fields).map(([key, item]) => [f(key), inside(item)]))
+  )
 }
 
 /**
