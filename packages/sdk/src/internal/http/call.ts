@@ -19,7 +19,7 @@ import type { InvalidRequestError, NoukaiError } from "../../NoukaiError.js"
 import type { AttemptInfo, LogEvent, LogHook } from "../../Telemetry.js"
 import { type AnyFiber, withFiber, writesDebug } from "../core/fiber.js"
 import { known } from "../core/makeError.js"
-import { finite, limitOf, type Pause } from "../core/time.js"
+import { finite, limitOf } from "../core/time.js"
 import { parseJson } from "../kit/plainJson.js"
 import type { CallDefaults } from "../operations/operations.js"
 import type { ReadBody } from "../operations/requests.js"
@@ -30,7 +30,6 @@ import * as Spans from "../telemetry/spans.js"
 import * as Http from "./HttpTransport.js"
 import * as Limiter from "./limiter.js"
 import * as Request from "./request.js"
-import type { CallConfig, RequestDescription } from "./request.js"
 import { isBackoff, serverDelay, shouldRetry } from "./retry.js"
 import { type Choice, RunPaths } from "./runPaths.js"
 import { type CallFacts, fromStatus, fromTransport, type LiveError, unexpected } from "./statusError.js"
@@ -59,6 +58,8 @@ export interface Caller {
     endpoint: Request.RequestDescription,
     fiber: AnyFiber
   ) => Either.Either<Http.SendRequest, InvalidRequestError>
+  /** Sends a request. The response comes without the key, should the server ever repeat it. */
+  readonly sendText: Http.HttpTransport["send"]
   readonly runPaths: RunPaths
   readonly facts: (endpoint: Request.RequestDescription) => CallFacts
   /** `undefined` without a limit. */
@@ -85,15 +86,12 @@ const isOfRun = ({ httpMethod }: Request.RequestDescription): boolean => httpMet
 
 const closed = new Http.TransportClosed({ sent: "no" })
 
-/** The failure of a request that waited for its turn when its client was closed. */
-const refused = (
-  { facts }: Caller,
-  endpoint: Request.RequestDescription
-): Effect.Effect<never, LiveError> => Effect.failSync(() => fromTransport(facts(endpoint), closed))
-
-/** The way of a request through the limits of the client; `undefined` if there are none. */
-export const limitsOf = (caller: Caller, endpoint: Request.RequestDescription) =>
-  caller.limiter?.request(isOfRun(endpoint), refused(caller, endpoint))
+/**
+ * The way of a request through the limits of the client; `undefined` if there are none. A request that waits for its
+ * turn fails when the client is closed.
+ */
+export const limitsOf = ({ facts, limiter }: Caller, endpoint: Request.RequestDescription) =>
+  limiter?.request(isOfRun(endpoint), Effect.failSync(() => fromTransport(facts(endpoint), closed)))
 
 /** Makes one request within the limits of the client. */
 export function limited<A>(
@@ -172,30 +170,86 @@ export const refusal = (
 ): Effect.Effect<never, LiveError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.fail(fromStatus(caller.facts(endpoint), response, body, now)))
 
+/** The rules of the attempts at a request. */
+interface AttemptRules {
+  /** Whether the caller may consent to repeat one that may have arrived. */
+  readonly retryPost: boolean
+  readonly info: (attempt: number) => AttemptInfo
+}
+
 /** Makes the attempts at a request, unless it is refused or a clock of it has run out before. */
 export const attempts = <Q extends Http.TransportRequest, D extends Request.RequestDescription, A, R>(
-  { budget, config, facts, sinkOf, transport: { pause } }: Caller,
+  caller: Caller,
   fiber: AnyFiber,
   endpoint: D,
   prepared: Either.Either<Q, InvalidRequestError>,
-  rules: Pick<Attempts<A, R>, "isPost" | "retryPost" | "info">,
+  rules: AttemptRules,
   attempt: (attempt: Attempt<Q, D>) => Effect.Effect<A, LiveError, R>
 ): Effect.Effect<A, LiveError, R> => {
   if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
   const request = prepared.right
   const spent = Request.spentClock(request)
-  if (spent !== undefined) return Effect.fail(fromTransport(facts(endpoint), spent))
-  const tell = sinkOf(fiber)
-  return attempted({
-    endpoint,
-    config,
-    budget,
-    tell,
-    pause,
-    ...rules,
-    attempt: (n) => attempt({ endpoint, request, tell, info: rules.info(n) })
+  if (spent !== undefined) return Effect.fail(fromTransport(caller.facts(endpoint), spent))
+  const tell = caller.sinkOf(fiber)
+  const make = (n: number) => attempt({ endpoint, request, tell, info: rules.info(n) })
+  return Effect.matchEffect(make(0), {
+    onFailure: (error) => retried(caller, endpoint, tell, rules, make, error),
+    onSuccess: (answer) => {
+      caller.budget.succeeded()
+      return Effect.succeed(answer)
+    }
   })
 }
+
+/** Makes further attempts after the first one has failed. */
+const retried = <A, R>(
+  { budget, config, transport: { pause } }: Caller,
+  endpoint: Request.RequestDescription,
+  tell: EventSink | undefined,
+  rules: AttemptRules,
+  attempt: (n: number) => Effect.Effect<A, LiveError, R>,
+  first: LiveError
+): Effect.Effect<A, LiveError, R> =>
+  Effect.suspend(() => {
+    const { context: { options, progress }, executionId } = endpoint
+    const isPost = isOfRun(endpoint)
+    const retryPost = rules.retryPost && (options.retryPost ?? config.retryPost)
+    const facts = { isPost, isFresh: executionId === undefined, retryPost }
+    if (!shouldRetry(first, facts)) return Effect.fail(first)
+    const schedule = options.retry ?? config.retry
+    const isLimited = isBackoff(schedule)
+    let error = first
+    let retries = 0
+    let taken: number | undefined
+    // whether an attempt before the last one may have started a run
+    let mayHaveRun = false
+    const isAllowed = (failure: LiveError): boolean => {
+      error = failure
+      if (!shouldRetry(error, facts)) return false
+      taken = isLimited ? budget.take(error) : undefined
+      return !isLimited || taken !== undefined
+    }
+    const waiting = Effect.fnUntraced(function*(wait: Duration.Duration) {
+      const { requestId, statusCode } = error
+      const delay = Math.max(Duration.toMillis(wait), serverDelay(error))
+      retries++
+      if (tell !== undefined) {
+        yield* tell({ ...rules.info(retries), phase: "retry", delay, ...known({ statusCode, requestId }) })
+      }
+      yield* Metrics.countRetry(error)
+      mayHaveRun ||= isPost && !error.isRetryable
+      // while every attempt was refused, nothing has been sent
+      if (isPost && !mayHaveRun) progress.sent = "no"
+      // waits here, since the end of the client ends the wait
+      yield* pause(delay)
+      return Duration.zero
+    })
+    return Effect.suspend(() => retries === 0 ? Effect.fail(first) : attempt(retries)).pipe(
+      Effect.retry(schedule.pipe(Schedule.check(isAllowed), Schedule.modifyDelayEffect((_, wait) => waiting(wait)))),
+      Effect.tap(() => Effect.sync(() => budget.succeeded(taken))),
+      Effect.mapError((error) => mayHaveRun ? afterARunMayExist(error, progress.sent) : error)
+    )
+  })
 
 const serverOf = (origin: string): CallDefaults["server"] => {
   const { hostname, port, protocol } = new URL(origin)
@@ -228,15 +282,15 @@ export const make = (
       scrub
     })
 
-    /** A response without the key, should the server ever repeat it. */
-    const scrubbed = ({ header, status, text }: Http.TextResponse): Http.TextResponse => ({
-      status,
-      text: Http.isOk(status) ? scrub(text) : scrub.cut(text),
-      header: (name) => {
-        const value = header(name)
-        return value === undefined ? undefined : scrub(value)
-      }
-    })
+    const sendText: Caller["sendText"] = (request) =>
+      Effect.map(transport.send(request), ({ header, status, text }) => ({
+        status,
+        text: Http.isOk(status) ? scrub(text) : scrub.cut(text),
+        header: (name) => {
+          const value = header(name)
+          return value === undefined ? undefined : scrub(value)
+        }
+      }))
 
     function read<A>(endpoint: Endpoint<A>, response: Http.TextResponse): Effect.Effect<A, LiveError> {
       const { status, text } = response
@@ -274,19 +328,13 @@ export const make = (
           const chosen = choice === undefined
             ? made
             : { ...made, request: { ...made.request, path: config.prefix + choice.path }, info: info(n) }
-          const sent = observed(
-            caller,
-            chosen,
-            config.logPayloads,
-            Effect.map(transport.send(chosen.request), scrubbed)
-          )
+          const sent = observed(caller, chosen, config.logPayloads, sendText(chosen.request))
           const answered = limited(caller, endpoint, Effect.flatMap(sent, (response) => read(endpoint, response)))
           return choice === undefined
             ? answered
             : Effect.flatMap(Effect.either(answered), (outcome) => choice.judge(outcome) ?? attempt(made))
         }
-        const isPost = isOfRun(endpoint)
-        return attempts(caller, fiber, endpoint, request(endpoint, fiber), { isPost, retryPost: isPost, info }, attempt)
+        return attempts(caller, fiber, endpoint, request(endpoint, fiber), { retryPost: true, info }, attempt)
       })
     }
 
@@ -300,6 +348,7 @@ export const make = (
       scrub,
       prepare,
       request,
+      sendText,
       runPaths: new RunPaths(config.runPaths),
       facts,
       limiter,
@@ -348,77 +397,6 @@ export const makeBudget = (onLevel: (tokens: number) => void): RetryBudget => {
     }
   }
 }
-
-/** A request that may take several attempts. */
-export interface Attempts<A, R> {
-  readonly endpoint: RequestDescription
-  /** Whether it may begin a run, or go on with one. */
-  readonly isPost: boolean
-  /** Whether the caller may consent to repeat one that may have arrived. */
-  readonly retryPost: boolean
-  readonly config: Pick<CallConfig, "retry" | "retryPost">
-  /** The budget, which limits the default schedule alone. */
-  readonly budget: RetryBudget
-  readonly tell: EventSink | undefined
-  readonly info: (attempt: number) => AttemptInfo
-  readonly pause: Pause
-  readonly attempt: (n: number) => Effect.Effect<A, LiveError, R>
-}
-
-/** Makes further attempts after the first one has failed. */
-export const retried = <A, R>(
-  { attempt, budget, config, endpoint, info, isPost, pause, tell, ...call }: Attempts<A, R>,
-  first: LiveError
-): Effect.Effect<A, LiveError, R> =>
-  Effect.suspend(() => {
-    const { context: { options, progress }, executionId } = endpoint
-    const retryPost = call.retryPost && (options.retryPost ?? config.retryPost)
-    const facts = { isPost, isFresh: executionId === undefined, retryPost }
-    if (!shouldRetry(first, facts)) return Effect.fail(first)
-    const schedule = options.retry ?? config.retry
-    const isLimited = isBackoff(schedule)
-    let error = first
-    let retries = 0
-    let taken: number | undefined
-    // whether an attempt before the last one may have started a run
-    let mayHaveRun = false
-    const isAllowed = (failure: LiveError): boolean => {
-      error = failure
-      if (!shouldRetry(error, facts)) return false
-      taken = isLimited ? budget.take(error) : undefined
-      return !isLimited || taken !== undefined
-    }
-    const waiting = Effect.fnUntraced(function*(wait: Duration.Duration) {
-      const { requestId, statusCode } = error
-      const delay = Math.max(Duration.toMillis(wait), serverDelay(error))
-      retries++
-      if (tell !== undefined) {
-        yield* tell({ ...info(retries), phase: "retry", delay, ...known({ statusCode, requestId }) })
-      }
-      yield* Metrics.countRetry(error)
-      mayHaveRun ||= isPost && !error.isRetryable
-      // while every attempt was refused, nothing has been sent
-      if (isPost && !mayHaveRun) progress.sent = "no"
-      // waits here, since the end of the client ends the wait
-      yield* pause(delay)
-      return Duration.zero
-    })
-    return Effect.suspend(() => retries === 0 ? Effect.fail(first) : attempt(retries)).pipe(
-      Effect.retry(schedule.pipe(Schedule.check(isAllowed), Schedule.modifyDelayEffect((_, wait) => waiting(wait)))),
-      Effect.tap(() => Effect.sync(() => budget.succeeded(taken))),
-      Effect.mapError((error) => mayHaveRun ? afterARunMayExist(error, progress.sent) : error)
-    )
-  })
-
-/** Makes the attempts. */
-export const attempted = <A, R>(call: Attempts<A, R>): Effect.Effect<A, LiveError, R> =>
-  Effect.matchEffect(call.attempt(0), {
-    onFailure: (error) => retried(call, error),
-    onSuccess: (answer) => {
-      call.budget.succeeded()
-      return Effect.succeed(answer)
-    }
-  })
 
 /** The safe hook of a client: an exception is reported once as a warning and never reaches the call. */
 export const makeLog = (hook: LogHook): Effect.Effect<(event: LogEvent) => void> =>

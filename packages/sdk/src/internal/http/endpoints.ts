@@ -6,6 +6,7 @@ import type { BudgetExceededError, InvalidRequestError, SessionError } from "../
 import { spanNames } from "../../Telemetry.js"
 import { withFiber } from "../core/fiber.js"
 import { maxDepth, nestsTooDeep } from "../core/json.js"
+import { known } from "../core/makeError.js"
 import { noSession } from "../core/runProblem.js"
 import { deferred, readApart, toSource } from "../core/streamPull.js"
 import { jobKey } from "../kit/callback.js"
@@ -20,7 +21,6 @@ import type { RequestContext } from "../options/callOptions.js"
 import * as Spans from "../telemetry/spans.js"
 import { type Attempt, type Caller, limited, observed } from "./call.js"
 import { events } from "./eventStream.js"
-import { isOk } from "./HttpTransport.js"
 import { type LiveError, ofSession } from "./statusError.js"
 
 /** A request about a flow, `POST …`. */
@@ -49,7 +49,6 @@ const get = (context: RequestContext & Partial<Pick<R.RunRequest, "flow" | "exec
  */
 const forward = (caller: Caller) => (request: R.ForwardRequest): Effect.Effect<R.ForwardResponse, LiveError> =>
   withFiber((fiber) => {
-    const { scrub } = caller
     const endpoint = post(request, flowPath(request, "execute"), undefined)
     const prepared = caller.request(endpoint, fiber)
     if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
@@ -59,19 +58,15 @@ const forward = (caller: Caller) => (request: R.ForwardRequest): Effect.Effect<R
       info: { method: "POST", path: endpoint.path, attempt: 0 },
       tell: caller.sinkOf(fiber)
     }
-    const sent = observed(caller, attempt, false, caller.transport.send(prepared.right))
+    const sent = observed(caller, attempt, false, caller.sendText(prepared.right))
     return limited(
       caller,
       endpoint,
-      Effect.map(sent, ({ header, status, text }) => {
-        const [retryAfter, requestId] = [header("retry-after"), header("x-request-id")]
-        return {
-          status,
-          text: isOk(status) ? scrub(text) : scrub.cut(text),
-          ...(retryAfter === undefined ? undefined : { retryAfter: scrub(retryAfter) }),
-          ...(requestId === undefined ? undefined : { requestId: scrub(requestId) })
-        }
-      })
+      Effect.map(sent, ({ header, status, text }) => ({
+        status,
+        text,
+        ...known({ retryAfter: header("retry-after"), requestId: header("x-request-id") })
+      }))
     )
   })
 

@@ -28,7 +28,6 @@ import * as Spans from "../telemetry/spans.js"
 import { type Attempt, attempts, type Caller, type Endpoint, limitsOf, lost, observed, refusal } from "./call.js"
 import { readText } from "./exchange.js"
 import * as Http from "./HttpTransport.js"
-import { concat } from "./HttpTransport.js"
 import { chunkScrubber } from "./request.js"
 import { type LiveError, unexpected } from "./statusError.js"
 
@@ -194,7 +193,7 @@ const opened = (
       fiber,
       endpoint,
       prepared,
-      { isPost: method === "POST", retryPost, info },
+      { retryPost, info },
       (made) => Effect.map(open(caller, made, onClose), (response) => read(caller, made, response, fiber))
     )
   })
@@ -221,21 +220,6 @@ export class FrameTooLarge extends Data.TaggedClass("FrameTooLarge")<{
 /** 16 Mi UTF-16 units, which a frame of 16 MiB of UTF-8 never exceeds. */
 export const defaultFrameLimit: number = 16 * 1024 * 1024
 
-const byteOrderMark = "\ufeff"
-
-/** Keeps byte order marks. A decoder that streams would be several times slower, and its text takes twice the memory. */
-const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
-
-/** The number of bytes at the end of `bytes` that begin a character which may go on in the next chunk: 0 to 3. */
-const unfinished = (bytes: Uint8Array): number => {
-  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
-    const byte = bytes[bytes.length - back]!
-    if (byte < 0x80) return 0
-    if (byte >= 0xc0) return back < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? back : 0
-  }
-  return 0
-}
-
 /**
  * Decodes one stream: `push` each chunk of bytes, and `end` when the stream ended cleanly, because a last frame without
  * its blank line counts. Frames are delivered from within these calls. After a `FrameTooLarge` it takes nothing more and
@@ -246,9 +230,8 @@ const unfinished = (bytes: Uint8Array): number => {
  * const tooLarge = decoder.push(chunk)
  */
 export class SseDecoder {
-  /** The first bytes of a character that has not ended. */
-  private carried = new Uint8Array(0)
-  private started = false
+  /** Keeps the bytes of a character that has not ended, and removes a byte order mark. */
+  private readonly utf8 = new TextDecoder()
   private afterCr = false
   /** The line that has begun but not ended, in the pieces that it came in. */
   private line: Array<string> = []
@@ -265,16 +248,12 @@ export class SseDecoder {
   ) {}
 
   push(bytes: Uint8Array): FrameTooLarge | undefined {
-    if (this.failure !== undefined || bytes.length === 0) return this.failure
-    const all = this.carried.length === 0 ? bytes : concat([this.carried, bytes], this.carried.length + bytes.length)
-    const length = all.length - unfinished(all)
-    this.carried = new Uint8Array(all.subarray(length))
-    this.read(utf8.decode(all.subarray(0, length)))
+    if (this.failure === undefined) this.read(this.utf8.decode(bytes, { stream: true }))
     return this.failure
   }
 
   end(): FrameTooLarge | undefined {
-    if (this.failure === undefined) this.read(utf8.decode(this.carried))
+    if (this.failure === undefined) this.read(this.utf8.decode())
     if (this.failure !== undefined) return this.failure
     const line = this.line.join("")
     // the rest of the name may be lost, and another name would be another event
@@ -287,11 +266,8 @@ export class SseDecoder {
   private read(decoded: string): void {
     if (decoded === "") return
     this.onText(decoded)
-    let text = decoded
-    if (!this.started && text.startsWith(byteOrderMark)) text = text.slice(1)
-    this.started = true
     // the other half of a line end that was cut in two
-    if (this.afterCr && text.startsWith("\n")) text = text.slice(1)
+    const text = this.afterCr && decoded.startsWith("\n") ? decoded.slice(1) : decoded
     this.afterCr = decoded.endsWith("\r")
     // a pattern takes several times as long
     const lines = text.split(text.includes("\r") ? /\r\n?|\n/ : "\n")
@@ -373,14 +349,12 @@ interface EventKind {
 const keywords: { readonly [tag: string]: Field["fits"] } = {
   StringKeyword: Predicate.isString,
   NumberKeyword: Predicate.isNumber,
-  UndefinedKeyword: Predicate.isUndefined,
   UnknownKeyword: () => true
 }
 
 /** `ParseResult.is`, but for the keywords that nearly all fields of events consist of. */
 const check = (ast: AST.AST): Field["fits"] => {
-  if (ast._tag === "Literal") return (value) => value === ast.literal
-  if (ast._tag !== "Union") return keywords[ast._tag] ?? ParseResult.is(Schema.make(ast))
+  if (!AST.isUnion(ast)) return keywords[ast._tag] ?? ParseResult.is(Schema.make(ast))
   const members = ast.types.map(check)
   return (value) => members.some((fits) => fits(value))
 }

@@ -1,6 +1,8 @@
 /** One request and its response, over any wire: the clocks, the limits, the progress, and the waiting fiber. */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type { Scope } from "effect/Scope"
@@ -32,43 +34,28 @@ export interface Wire extends Decoding.Pausable {
   readonly abort: () => void
 }
 
-/** A request that ends with the transport. */
-interface ClosableExchange {
-  readonly transportClosed: () => void
-}
-
+/** The end of a transport, and the requests that end with it. */
 class Closing {
   isClosed = false
-  readonly underWay = new Set<ClosableExchange>()
+  readonly underWay = new Set<Exchange>()
+  private readonly end = Deferred.unsafeMake<void>(FiberId.none)
 
   close(): void {
     this.isClosed = true
+    Deferred.unsafeDone(this.end, Exit.void)
     for (const one of [...this.underWay]) one.transportClosed()
     this.underWay.clear()
   }
 
   /**
-   * Sleeps until the end comes, or for these milliseconds. A request that follows the end fails; a replayed call sleeps
-   * on as before.
+   * Sleeps for these milliseconds, or until the end comes. After the end a request fails, and a replayed call sleeps as
+   * before.
    */
   readonly pause: Pause = (ms) =>
-    withFiber((fiber) =>
-      Effect.async<boolean>((resume) => {
-        let cancel = () => {}
-        const stop = () => {
-          this.underWay.delete(one)
-          cancel()
-        }
-        const wake = (slept: boolean) => {
-          stop()
-          resume(Effect.succeed(slept))
-        }
-        const one: ClosableExchange = { transportClosed: () => wake(false) }
-        this.underWay.add(one)
-        // the clock may fire before it returns
-        if (Number.isFinite(ms)) cancel = timers.ofFiber(fiber).after(ms, () => wake(true))
-        return Effect.sync(stop)
-      })
+    Effect.suspend(() =>
+      this.isClosed
+        ? timers.sleep(ms)
+        : timers.endedBy(timers.sleep(ms), Deferred.await(this.end), Effect.succeed(false))
     )
 }
 
@@ -93,7 +80,7 @@ type PullResult = Effect.Effect<ReadonlyArray<Uint8Array>, Option.Option<Http.Tr
 /** Not `Effect.fail`, which looks up the span of the fiber. */
 const noMore: PullResult = Exit.fail(Option.none())
 
-class Exchange implements Receiver, ClosableExchange {
+class Exchange implements Receiver {
   private cancelTimer: Cancel = noTimer
   private cancelWholeTimer: Cancel = noTimer
   private startedAt = 0

@@ -20,58 +20,53 @@ const isMissingRun = ({ code, statusCode }: LiveError): boolean =>
 const isRefusal = ({ statusCode }: LiveError): boolean => statusCode === 401 || statusCode === 403 || statusCode === 404
 
 /** How much an error says about the run and the key. */
-const strength = (error: LiveError): number =>
-  error.statusCode === 401
-    ? 4
-    : isMissingRun(error) || error.statusCode === 410
-    ? 3
-    : error.statusCode === 403
-    ? 2
-    : error.statusCode === 404
-    ? 1
-    : 0
+const strength = (error: LiveError): number => {
+  const { statusCode } = error
+  if (statusCode === 401) return 4
+  if (isMissingRun(error) || statusCode === 410) return 3
+  return statusCode === 403 ? 2 : statusCode === 404 ? 1 : 0
+}
 
 /** The error of a read that both paths failed. A path that may answer a moment later outweighs one that refused. */
-const stronger = (refusal: LiveError, second: LiveError): LiveError =>
-  second.isRetryable
-    ? isMissingRun(refusal) ? refusal : second
-    : strength(second) > strength(refusal)
-    ? second
-    : refusal
-
-const pathOf = (family: Family, flow: FlowAddress, id: string): string =>
-  family === "flow-runs" ? `/flow-runs/${id}` : `${Address.basePath(flow)}/runs/${id}`
-
-interface Place {
-  readonly path: string
-  readonly learn: (outcome: Either.Either<unknown, LiveError>) => void
+const stronger = (refusal: LiveError, second: LiveError): LiveError => {
+  if (second.isRetryable) return isMissingRun(refusal) ? refusal : second
+  return strength(second) > strength(refusal) ? second : refusal
 }
 
 /** The paths of one read, and its outcome. */
 export class Choice {
   private refusal: LiveError | undefined
 
-  constructor(private readonly first: Place, private readonly other: Place | undefined) {}
+  constructor(
+    private readonly families: readonly [first: Family, other?: Family],
+    private readonly pathIn: (family: Family) => string,
+    private readonly learn: (family: Family, outcome: Either.Either<unknown, LiveError>) => void
+  ) {}
+
+  private get family(): Family {
+    const [first, other = first] = this.families
+    return this.refusal === undefined ? first : other
+  }
 
   /** The path to ask. */
   get path(): string {
-    return this.refusal === undefined || this.other === undefined ? this.first.path : this.other.path
+    return this.pathIn(this.family)
   }
 
   /** The outcome of the read; `undefined` if another path is to be asked first. */
   judge<A>(outcome: Either.Either<A, LiveError>): Either.Either<A, LiveError> | undefined {
-    const { first, other, refusal } = this
-    if (refusal === undefined || other === undefined) {
+    const { families: [first, other], family, refusal } = this
+    if (refusal === undefined) {
       if (other !== undefined && Either.isLeft(outcome) && isRefusal(outcome.left)) {
         this.refusal = outcome.left
         return undefined
       }
-      first.learn(outcome)
+      this.learn(family, outcome)
       return outcome
     }
     // of two that miss the run, the first one is remembered
-    if (Either.isLeft(outcome)) first.learn(Either.left(refusal))
-    other.learn(outcome)
+    if (Either.isLeft(outcome)) this.learn(first, Either.left(refusal))
+    this.learn(family, outcome)
     return Either.mapLeft(outcome, (error) => stronger(refusal, error))
   }
 }
@@ -86,11 +81,11 @@ export class RunPaths {
   /** The paths of one read of the run with this encoded id: the one to ask, and the one to ask if that is refused. */
   readonly of = (flow: FlowAddress, id: string, rest: string): Choice => {
     const family = this.configured === "auto" ? this.answered : this.configured
-    const at = (family: Family): Place => ({
-      path: pathOf(family, flow, id) + rest,
-      learn: (outcome) => this.learn(family, outcome)
-    })
-    return family === undefined ? new Choice(at("seq"), at("flow-runs")) : new Choice(at(family), undefined)
+    return new Choice(
+      family === undefined ? ["seq", "flow-runs"] : [family],
+      (family) => (family === "flow-runs" ? `/flow-runs/${id}` : `${Address.basePath(flow)}/runs/${id}`) + rest,
+      (family, outcome) => this.learn(family, outcome)
+    )
   }
 
   /** Remembers who answered. A 404 proves less than a response: it changes nothing that is known. */
