@@ -5,7 +5,6 @@
  * @see docs/wire.md#frames
  */
 import * as Chunk from "effect/Chunk"
-import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -113,6 +112,7 @@ const read = (
 ): Pull<WireEvent, LiveError> => {
   const { endpoint } = attempt
   const facts = caller.facts(endpoint)
+  const { maxFrameBytes } = caller.config
   const events: Array<WireEvent> = []
   let warnings: Array<string> = []
   let error: LiveError | undefined
@@ -141,11 +141,11 @@ const read = (
       } // What was cut off in the middle of a frame ends the stream there; it does not make the frame wrong.
       else if (!ending) fail(event.reason)
     },
-    caller.config.maxFrameBytes,
+    maxFrameBytes,
     see
   )
-  const tooLarge = (failure: { readonly limit: number } | undefined): void => {
-    if (failure !== undefined) fail(`an event is longer than ${failure.limit} bytes`)
+  const check = (fits: boolean): void => {
+    if (!fits) fail(`an event is longer than ${maxFrameBytes} bytes`)
   }
   const report = Effect.suspend(() => {
     const [first, ...others] = warnings
@@ -165,11 +165,11 @@ const read = (
     onFailure: (failure) => {
       if (Option.isSome(failure)) return Effect.mapError(lost(caller, attempt, failure.value), Option.some)
       ending = true
-      tooLarge(decoder.end())
+      check(decoder.end())
       return settle(Exit.fail(Option.none()))
     },
     onSuccess: (parts) => {
-      for (const bytes of parts) tooLarge(decoder.push(bytes))
+      for (const bytes of parts) check(decoder.push(bytes))
       return settle(arrival)
     }
   })
@@ -211,23 +211,17 @@ export const events = (caller: Caller, endpoint: StreamEndpoint): Stream.Stream<
  */
 export type OnFrame = (name: string | undefined, data: string) => void
 
-/** A frame, or a line, is longer than the limit. The error has no part of the frame. */
-export class FrameTooLarge extends Data.TaggedClass("FrameTooLarge")<{
-  /** UTF-16 units */
-  readonly limit: number
-}> {}
-
 /** 16 Mi UTF-16 units, which a frame of 16 MiB of UTF-8 never exceeds. */
 export const defaultFrameLimit: number = 16 * 1024 * 1024
 
 /**
  * Decodes one stream: `push` each chunk of bytes, and `end` when the stream ended cleanly, because a last frame without
- * its blank line counts. Frames are delivered from within these calls. After a `FrameTooLarge` it takes nothing more and
- * keeps returning it.
+ * its blank line counts. Frames are delivered from within these calls. They return `false` once a frame or a line is
+ * longer than the limit of UTF-16 units; nothing more is delivered then.
  *
  * @example
  * const decoder = new SseDecoder((name, data) => frames.push({ name, data }))
- * const tooLarge = decoder.push(chunk)
+ * const fits = decoder.push(chunk)
  */
 export class SseDecoder {
   /** Keeps the bytes of a character that has not ended, and removes a byte order mark. */
@@ -238,7 +232,7 @@ export class SseDecoder {
   private lineLength = 0
   private name: string | undefined = undefined
   private data: string | undefined = undefined
-  private failure: FrameTooLarge | undefined = undefined
+  private fits = true
 
   constructor(
     private readonly onFrame: OnFrame,
@@ -247,20 +241,20 @@ export class SseDecoder {
     private readonly onText: (text: string) => void = () => {}
   ) {}
 
-  push(bytes: Uint8Array): FrameTooLarge | undefined {
-    if (this.failure === undefined) this.read(this.utf8.decode(bytes, { stream: true }))
-    return this.failure
+  push(bytes: Uint8Array): boolean {
+    if (this.fits) this.read(this.utf8.decode(bytes, { stream: true }))
+    return this.fits
   }
 
-  end(): FrameTooLarge | undefined {
-    if (this.failure === undefined) this.read(this.utf8.decode())
-    if (this.failure !== undefined) return this.failure
+  end(): boolean {
+    if (this.fits) this.read(this.utf8.decode())
+    if (!this.fits) return false
     const line = this.line.join("")
     // the rest of the name may be lost, and another name would be another event
     if (valueOf(line, "event") !== undefined) this.data = undefined
     this.readLine(line)
     this.endFrame()
-    return this.failure
+    return this.fits
   }
 
   private read(decoded: string): void {
@@ -281,7 +275,7 @@ export class SseDecoder {
         this.lineLength = 0
         this.readLine(whole)
       }
-      if (this.failure !== undefined) return
+      if (!this.fits) return
     }
     if (rest !== "") this.line.push(rest)
     this.lineLength += rest.length
@@ -308,7 +302,7 @@ export class SseDecoder {
   }
 
   private fail(): void {
-    this.failure = new FrameTooLarge({ limit: this.limit })
+    this.fits = false
     this.line = []
     this.data = undefined
   }

@@ -18,11 +18,6 @@ export interface Limits {
   readonly rate: { readonly limit: number; readonly interval: number } | undefined
 }
 
-export interface Time extends timers.Timers {
-  /** Milliseconds of a clock that goes on evenly. */
-  readonly now: () => number
-}
-
 /** A request that waits for its turn, or has had it. */
 export class Ticket {
   holdsSlot = false
@@ -62,7 +57,8 @@ export class Limiter {
   private cancelTimer: timers.Cancel | undefined
   private isClosed = false
 
-  constructor(private readonly limits: Limits, private readonly time: Time) {
+  /** @param time its `now` goes on evenly */
+  constructor(private readonly limits: Limits, private readonly time: timers.Timers) {
     this.free = limits.slots
   }
 

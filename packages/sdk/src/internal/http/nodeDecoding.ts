@@ -3,6 +3,8 @@
  * which is loaded for the first of them; elsewhere `fetch` has done so. The headers of a body that `fetch` has
  * decompressed still name the coding, so its first bytes decide.
  */
+import type { Transform } from "node:stream"
+import type * as NodeZlib from "node:zlib"
 import { concat } from "./HttpTransport.js"
 
 /** A source of bytes that can be paused. */
@@ -21,29 +23,12 @@ export interface Sink {
   readonly undecodable: (coding: string) => void
 }
 
-/** The part of a zlib stream that is used. */
-interface ZlibStream {
-  readonly readableLength: number
-  readonly write: (bytes: Uint8Array, done?: () => void) => boolean
-  readonly end: () => void
-  readonly pause: () => void
-  readonly resume: () => void
-  readonly destroy: () => void
-  readonly on: (event: string, listener: (value: never) => void) => void
-}
-
-interface Zlib {
-  readonly createGunzip: () => ZlibStream
-  readonly createInflate: () => ZlibStream
-  readonly createInflateRaw: () => ZlibStream
-  readonly createBrotliDecompress: () => ZlibStream
-  /** Present since Node 22.15. */
-  readonly createZstdDecompress?: () => ZlibStream
-}
+/** `createZstdDecompress` is there since Node 22.15. */
+type Zlib = Omit<typeof NodeZlib, "createZstdDecompress"> & { readonly createZstdDecompress?: () => Transform }
 
 declare const globalThis: { readonly process?: { readonly getBuiltinModule?: (id: string) => unknown } }
 
-type OpenDecoder = (zlib: Zlib, first: number) => ZlibStream | undefined
+type OpenDecoder = (zlib: Zlib, first: number) => Transform | undefined
 
 const gunzip: OpenDecoder = (zlib) => zlib.createGunzip()
 
@@ -56,7 +41,7 @@ const openers = new Map<string, OpenDecoder>([
   ["zstd", (zlib) => zlib.createZstdDecompress?.()]
 ])
 
-const open = (coding: string, first: number): ZlibStream | undefined => {
+const open = (coding: string, first: number): Transform | undefined => {
   const zlib = globalThis.process?.getBuiltinModule?.("node:zlib") as Zlib | undefined
   return zlib && openers.get(coding)?.(zlib, first)
 }
@@ -83,7 +68,7 @@ export interface BodyDecoder extends Omit<Sink, "undecodable">, Pausable {
 
 /** Decodes one coding. The bytes before an end or an error have been given on by then. */
 const decoding = (coding: string, sink: Sink, source: Pausable): BodyDecoder => {
-  let stream: ZlibStream | undefined
+  let stream: Transform | undefined
   /** The bytes so far, until it is known whether they are text. */
   let start: Array<Uint8Array> | undefined = []
   let size = 0

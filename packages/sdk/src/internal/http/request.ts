@@ -41,17 +41,6 @@ export type RequestBuilder = (
   traceparent: string | undefined
 ) => Either.Either<TransportRequest, InvalidRequestError>
 
-/** The field of a body that JSON cannot hold, or else the whole. */
-const unwritable = (body: unknown): string =>
-  (Predicate.isRecord(body) ? Object.keys(body) : []).find((name) => {
-    try {
-      JSON.stringify((body as { readonly [field: string]: unknown })[name])
-      return false
-    } catch {
-      return true
-    }
-  }) ?? "body"
-
 /** The digits of a body: its own, and those of values that a caller passes on, such as the parameters of an earlier run. */
 const digitsOfBody = (body: unknown): Digits | undefined => {
   const own = digitsOf(body)
@@ -63,7 +52,7 @@ const serialise = (method: string, body: unknown): Either.Either<string, Invalid
   try {
     return Either.right(stringifyJson(body, digitsOfBody(body)))
   } catch (cause) {
-    return Either.left(invalid(method, unwritable(body), "cannot be written as JSON", { cause }))
+    return Either.left(invalid(method, "body", "cannot be written as JSON", { cause }))
   }
 }
 

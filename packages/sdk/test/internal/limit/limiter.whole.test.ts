@@ -1,11 +1,12 @@
 /** The states of the limits of a client, by random walks through them. */
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as FC } from "effect"
-import { Limiter, type Limits, Ticket, type Time } from "../../../src/internal/http/limiter.js"
+import type { Timers } from "../../../src/internal/core/time.js"
+import { Limiter, type Limits, Ticket } from "../../../src/internal/http/limiter.js"
 import { size } from "../../support/size.js"
 
 /** Time that is moved by hand. */
-class HandTime implements Time {
+class HandTime implements Timers {
   private ms = 0
   private readonly timers = new Set<{ readonly at: number; readonly fire: () => void }>()
 
