@@ -18,7 +18,7 @@ import * as Call from "./internal/http/call.js"
 import * as Endpoints from "./internal/http/endpoints.js"
 import { over as overFetch } from "./internal/http/fetch.js"
 import type { HttpTransport, MakeTransport } from "./internal/http/HttpTransport.js"
-import { type CallDefaults, fromTable, type HttpService } from "./internal/operations/operations.js"
+import { fromTable, type HttpService } from "./internal/operations/operations.js"
 import { scopeOf } from "./internal/operations/scope.js"
 import * as Once from "./internal/run/once.js"
 import { NoukaiConfig } from "./NoukaiConfig.js"
@@ -91,33 +91,25 @@ export const makeWithoutStreams = (
   stream: (_, input) => Stream.fail(invalid(input.method, field, reason))
 })
 
-const defaultsOf = (config: NoukaiConfig.Service, caller: Call.Caller): CallDefaults => ({
-  org: config.org,
-  project: config.project,
-  sessionId: config.sessionId,
-  timeout: config.timeout,
-  replayEnabled: config.replayEnabled,
-  runPaths: config.runPaths,
-  server: caller.server,
-  stepSpans: config.stepSpans,
-  log: caller.log,
-  scrub: caller.scrub,
-  pause: caller.transport.pause
-})
-
 const live = (config: NoukaiConfig.Service, caller: Call.Caller): NoukaiHttp.Service => {
+  const { log, scrub, server, transport: { pause } } = caller
+  const { org, project, replayEnabled, runPaths, sessionId, stepSpans, timeout } = config
   const { requests, streams } = Endpoints.live(caller)
-  const once = Once.make(requests, caller.config, caller.transport.pause, streams.traceStream)
-  return make(fromTable(defaultsOf(config, caller), { ...requests, ...once }, streams))
+  const once = Once.make(requests, config, pause, streams.traceStream)
+  return make(fromTable(
+    { org, project, sessionId, timeout, replayEnabled, runPaths, server, stepSpans, log, scrub, pause },
+    { ...requests, ...once },
+    streams
+  ))
 }
 
 function makeOver<R>(
   makeTransport: (config: NoukaiConfig.Service) => Effect.Effect<HttpTransport, never, R>,
   config: NoukaiConfig.Service
 ): Effect.Effect<NoukaiHttp.Service, never, R | Scope.Scope> {
-  return Effect.flatMap(
-    makeTransport(config),
-    (transport) => Effect.map(Call.make(config, transport), (caller) => live(config, caller))
+  return makeTransport(config).pipe(
+    Effect.flatMap((transport) => Call.make(config, transport)),
+    Effect.map((caller) => live(config, caller))
   )
 }
 

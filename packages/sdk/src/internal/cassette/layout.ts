@@ -198,7 +198,11 @@ export const layout = (
 ): Recording.RecordedCassette => {
   const { keyed, symbols } = index(interactions)
   const symbolising: Recording.AnswerMapping = {
-    value: ({ value, ...rest }) => ({ ...rest, value: symbolise(value, symbols), ...known({ digits: digitsLeft(value) }) }),
+    value: ({ value, ...rest }) => ({
+      ...rest,
+      value: symbolise(value, symbols),
+      ...known({ digits: digitsLeft(value) })
+    }),
     error: (error) => symboliseError(error, symbols)
   }
   const meta: { [key: string]: Recording.Meta["entries"][string] } = {}

@@ -6,7 +6,7 @@ import * as EffectRegExp from "effect/RegExp"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { type Path, type Segment, segmentsOf } from "../core/diff.js"
 import { digitsOfText, jsonCopy, mapEmbedded } from "../core/json.js"
-import { invalid, known, problem } from "../core/makeError.js"
+import { invalid, known, type Problem, problem } from "../core/makeError.js"
 import { misnamed, type Names } from "../kit/names.js"
 import { digitsAt, digitsIn, digitsLeft, digitsOf, withDigits } from "../kit/plainJson.js"
 import { textFields } from "../kit/runOptions.js"
@@ -276,19 +276,7 @@ export const redactionBy = (
 
 const redactNames: Names<Redact> = { paths: true, patterns: true }
 
-export const redactionOf = (
-  method: string,
-  redact: Redact = {},
-  scrub?: (text: string) => string
-): Either.Either<Redaction, InvalidRequestError> => {
-  const unknown = misnamed("redact", redact, redactNames)
-  if (unknown !== undefined) return Either.left(invalid(method, `redact.${unknown.field}`, unknown.reason))
-  const { paths = [], patterns = [] } = redact
-  return redactionBy(method, paths, patterns.map(finding), scrub)
-}
-
-/** The option `redact` of a caller. */
-export const redactOption: CallOptions.Option = CallOptions.checked((path, value) => {
+const redactProblem = (path: string, value: unknown): Problem | undefined => {
   if (!Predicate.isRecord(value)) return problem(path, "must be an object with paths or patterns")
   const unknown = misnamed(path, value, redactNames)
   if (unknown !== undefined) return problem(`${path}.${unknown.field}`, unknown.reason)
@@ -299,7 +287,21 @@ export const redactOption: CallOptions.Option = CallOptions.checked((path, value
   return Array.isArray(patterns) && patterns.every(Predicate.isRegExp)
     ? undefined
     : problem(`${path}.patterns`, "must be a list of regular expressions")
-})
+}
+
+/** The option `redact` of a caller. */
+export const redactOption: CallOptions.Option = CallOptions.checked(redactProblem)
+
+export const redactionOf = (
+  method: string,
+  redact: Redact = {},
+  scrub?: (text: string) => string
+): Either.Either<Redaction, InvalidRequestError> => {
+  const wrong = redactProblem("redact", redact)
+  if (wrong !== undefined) return Either.left(invalid(method, wrong.field, wrong.reason))
+  const { paths = [], patterns = [] } = redact
+  return redactionBy(method, paths, patterns.map(finding), scrub)
+}
 
 /** A question without the values to remove. A recording and a replay redact it alike. */
 export const redactQuestion = ({ endpoint, flow, input, version }: Question, redact: Redaction): Question => ({

@@ -6,15 +6,12 @@ import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
-import type { InvalidRequestError } from "../../NoukaiError.js"
 import { isNegativeTime } from "../kit/names.js"
 import { type AnyFiber, clockOf, liveClock, withFiber } from "./fiber.js"
-import { invalid } from "./makeError.js"
 
 /** Sleeps for some milliseconds, `Infinity` for ever; `false` when it was woken before. */
 export type Pause = (ms: number) => Effect.Effect<boolean>
@@ -85,17 +82,6 @@ export const durationReason =
 export const limitOf = (input: Duration.DurationInput): number | undefined => {
   const millis = toMillis(input)
   return millis === Infinity ? undefined : millis
-}
-
-/** Milliseconds of an optional duration; `undefined` when it is infinite. */
-export const milliseconds = (
-  method: string,
-  field: string,
-  input: Duration.DurationInput
-): Either.Either<number | undefined, InvalidRequestError> => {
-  const millis = toMillis(input)
-  if (millis === undefined) return Either.left(invalid(method, field, durationReason))
-  return Either.right(millis === Infinity ? undefined : millis)
 }
 
 /** Fails with the defects of finalizers, which an interruption must not hide. */

@@ -19,7 +19,7 @@ import type { InvalidRequestError, NoukaiError } from "../../NoukaiError.js"
 import type { AttemptInfo, LogEvent, LogHook } from "../../Telemetry.js"
 import { type AnyFiber, withFiber, writesDebug } from "../core/fiber.js"
 import { known } from "../core/makeError.js"
-import { finite, limitOf } from "../core/time.js"
+import { limitOf } from "../core/time.js"
 import { parseJson } from "../kit/plainJson.js"
 import type { CallDefaults } from "../operations/operations.js"
 import type { ReadBody } from "../operations/requests.js"
@@ -67,19 +67,14 @@ export interface Caller {
   readonly send: <A>(endpoint: Endpoint<A>) => Effect.Effect<A, LiveError>
 }
 
-const jsonOf = (text: string): Either.Either<unknown, string> => {
-  try {
-    return Either.right(parseJson(text))
-  } catch {
-    return Either.left(
-      text.trim() === ""
-        ? "the body is empty"
-        : /^\s*</.test(text)
-        ? "the body is HTML, not JSON"
-        : "the body is not JSON"
-    )
-  }
-}
+const jsonOf = (text: string): Either.Either<unknown, string> =>
+  Either.try({
+    try: () => parseJson(text),
+    catch: () => {
+      if (text.trim() === "") return "the body is empty"
+      return /^\s*</.test(text) ? "the body is HTML, not JSON" : "the body is not JSON"
+    }
+  })
 
 /** Whether a request begins or continues a run. `maxConcurrency` counts such requests. */
 const isOfRun = ({ httpMethod }: Request.RequestDescription): boolean => httpMethod === "POST"
@@ -271,7 +266,6 @@ export const make = (
     const sinkOf = makeEventSink(log)
     const budget = makeBudget(Metrics.retryTokens)
     const limiter = Limiter.isLimited(config) ? yield* Limiter.make(config) : undefined
-    const attemptTimeout = finite(config.attemptTimeout)
     const prepare = Request.requestBuilder(config)
 
     const facts: Caller["facts"] = (endpoint) => ({
@@ -305,18 +299,12 @@ export const make = (
       )
     }
 
-    const request: Caller["request"] = (endpoint, fiber) => {
-      const { attemptTimeout: own } = endpoint.context.options
-      const limits = {
-        attemptTimeout: own === undefined ? attemptTimeout : limitOf(own),
-        maxBytes: config.maxResponseBytes
-      }
-      // extended in place, since a copy per call is measurable
-      return Either.map(
-        prepare(endpoint, "application/json", Spans.traceparent(fiber)),
-        (prepared) => Object.assign(prepared, limits)
-      )
-    }
+    const request: Caller["request"] = (endpoint, fiber) =>
+      Either.map(prepare(endpoint, "application/json", Spans.traceparent(fiber)), (prepared) => ({
+        attemptTimeout: limitOf(endpoint.context.options.attemptTimeout ?? config.attemptTimeout),
+        maxBytes: config.maxResponseBytes,
+        ...prepared
+      }))
 
     function send<A>(endpoint: Endpoint<A>): Effect.Effect<A, LiveError> {
       return withFiber((fiber) => {

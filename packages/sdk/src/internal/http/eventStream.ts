@@ -17,7 +17,7 @@ import type * as Stream from "effect/Stream"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { type AnyFiber, metricLabelsOf, withFiber } from "../core/fiber.js"
 import { fromResponse, type OnClose, type Pull } from "../core/streamPull.js"
-import { milliseconds } from "../core/time.js"
+import { limitOf } from "../core/time.js"
 import { digitsIn, digitsOf, parseJson, withDigits } from "../kit/plainJson.js"
 import { endsResponse, type WireEvent } from "../operations/wireEvent.js"
 import * as Wire from "../operations/wireEvent.js"
@@ -27,7 +27,6 @@ import * as Spans from "../telemetry/spans.js"
 import { type Attempt, attempts, type Caller, type Endpoint, limitsOf, lost, observed, refusal } from "./call.js"
 import { readText } from "./exchange.js"
 import * as Http from "./HttpTransport.js"
-import { chunkScrubber } from "./request.js"
 import { type LiveError, unexpected } from "./statusError.js"
 
 /** The request of an event stream. */
@@ -47,14 +46,16 @@ const prepare = (
   endpoint: StreamEndpoint,
   traceparent: string | undefined
 ): Either.Either<Http.OpenRequest, InvalidRequestError> =>
-  Either.gen(function*() {
-    const { method, options } = endpoint.context
-    const limit = (clock: "attemptTimeout" | "firstByteTimeout" | "idleTimeout") =>
-      milliseconds(method, clock, options[clock] ?? caller.config[clock])
-    const request = yield* caller.prepare(endpoint, "text/event-stream", traceparent)
+  Either.map(caller.prepare(endpoint, "text/event-stream", traceparent), (request) => {
+    const { config } = caller
+    const { options } = endpoint.context
     return endpoint.isExecute
-      ? { attemptTimeout: yield* limit("attemptTimeout"), ...request }
-      : { firstByteTimeout: yield* limit("firstByteTimeout"), idleTimeout: yield* limit("idleTimeout"), ...request }
+      ? { attemptTimeout: limitOf(options.attemptTimeout ?? config.attemptTimeout), ...request }
+      : {
+        firstByteTimeout: limitOf(options.firstByteTimeout ?? config.firstByteTimeout),
+        idleTimeout: limitOf(options.idleTimeout ?? config.idleTimeout),
+        ...request
+      }
   })
 
 type StreamAttempt = Attempt<Http.OpenRequest, StreamEndpoint>
@@ -112,7 +113,7 @@ const read = (
 ): Pull<WireEvent, LiveError> => {
   const { endpoint } = attempt
   const facts = caller.facts(endpoint)
-  const { maxFrameBytes } = caller.config
+  const { config: { maxFrameBytes }, scrub } = caller
   const events: Array<WireEvent> = []
   let warnings: Array<string> = []
   let error: LiveError | undefined
@@ -122,7 +123,6 @@ const read = (
     error ??= unexpected(facts, response, "", reason)
   }
   const meter = new Metrics.Meter(labelsOf(fiber, caller, endpoint))
-  const { scrub, see } = chunkScrubber(caller.scrub)
   const decoder = new SseDecoder(
     (name, data) => {
       if (error !== undefined) return
@@ -141,8 +141,7 @@ const read = (
       } // What was cut off in the middle of a frame ends the stream there; it does not make the frame wrong.
       else if (!ending) fail(event.reason)
     },
-    maxFrameBytes,
-    see
+    maxFrameBytes
   )
   const check = (fits: boolean): void => {
     if (!fits) fail(`an event is longer than ${maxFrameBytes} bytes`)
@@ -236,9 +235,7 @@ export class SseDecoder {
 
   constructor(
     private readonly onFrame: OnFrame,
-    private readonly limit: number = defaultFrameLimit,
-    /** A function that sees the text of each chunk before its frames are delivered. */
-    private readonly onText: (text: string) => void = () => {}
+    private readonly limit: number = defaultFrameLimit
   ) {}
 
   push(bytes: Uint8Array): boolean {
@@ -259,7 +256,6 @@ export class SseDecoder {
 
   private read(decoded: string): void {
     if (decoded === "") return
-    this.onText(decoded)
     // the other half of a line end that was cut in two
     const text = this.afterCr && decoded.startsWith("\n") ? decoded.slice(1) : decoded
     this.afterCr = decoded.endsWith("\r")

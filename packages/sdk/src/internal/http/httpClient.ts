@@ -25,11 +25,8 @@ const clientRequest = (
   { body, headers, method, origin, path }: TransportRequest
 ): HttpClientRequest.HttpClientRequest =>
   HttpClientRequest.make(method)(origin + path, { headers }).pipe((request) =>
-    body === undefined ? request : HttpClientRequest.setBody(request, HttpBody.text(body, contentType(headers)))
+    body === undefined ? request : HttpClientRequest.setBody(request, HttpBody.text(body, headers["content-type"]))
   )
-
-const contentType = (headers: Record<string, string>): string =>
-  Object.entries(headers).find(([name]) => name.toLowerCase() === "content-type")?.[1] ?? "application/json"
 
 /** The response in the error of a client that filters statuses. */
 const unfiltered = (

@@ -9,7 +9,7 @@ import type * as Redacted from "effect/Redacted"
 import type { NoukaiConfig } from "../../NoukaiConfig.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../core/makeError.js"
-import { finite, limitOf } from "../core/time.js"
+import { limitOf } from "../core/time.js"
 import { type Digits, digitsAt, digitsIn, digitsOf, stringifyJson } from "../kit/plainJson.js"
 import type { FlowAddress } from "../options/address.js"
 import type { RequestContext } from "../options/callOptions.js"
@@ -48,68 +48,61 @@ const digitsOfBody = (body: unknown): Digits | undefined => {
   return digitsIn(Object.entries(body).map(([name, part]) => [name, digitsAt(own, name) ?? digitsOf(part)]))
 }
 
-const serialise = (method: string, body: unknown): Either.Either<string, InvalidRequestError> => {
-  try {
-    return Either.right(stringifyJson(body, digitsOfBody(body)))
-  } catch (cause) {
-    return Either.left(invalid(method, "body", "cannot be written as JSON", { cause }))
-  }
+/** The field of a body that JSON cannot hold, such as one that nests too deeply, or else the whole. */
+const unwritable = (body: unknown): string => {
+  const fields = Predicate.isRecord(body) ? Object.entries(body) : []
+  return fields.find(([, value]) => Either.isLeft(Either.try(() => JSON.stringify(value))))?.[0] ?? "body"
 }
+
+const serialise = (method: string, body: unknown): Either.Either<string, InvalidRequestError> =>
+  Either.try({
+    try: () => stringifyJson(body, digitsOfBody(body)),
+    catch: (cause) => invalid(method, unwritable(body), "cannot be written as JSON", { cause })
+  })
 
 export const requestBuilder = (config: CallConfig): RequestBuilder => {
   const { apiKey } = config
-  const baseHeaders = {
+  const clientHeaders = {
     ...config.headers,
     ...(apiKey === undefined ? undefined : Headers.ofClient(apiKey)),
     "accept-encoding": "identity"
   }
-  const postHeaders = { ...baseHeaders, accept: "application/json", "content-type": "application/json" }
-  const connectTimeout = finite(config.connectTimeout)
 
-  return ({ body, context: { method, options, progress }, httpMethod, path, sessionId }, accept, traceparent) => {
-    const extra = options.headers === undefined ? undefined : Headers.extra(method, options.headers)
-    if (extra !== undefined && Either.isLeft(extra)) return Either.left(extra.left)
-    if (sessionId !== undefined && !Headers.isHeaderValue(sessionId)) {
-      return Either.left(invalid(method, "sessionId", "must be text that a header can carry"))
-    }
-    const text = body === undefined ? undefined : serialise(method, body)
-    if (text !== undefined && Either.isLeft(text)) return Either.left(text.left)
-    let headers: Record<string, string> = httpMethod === "GET"
-      ? { ...baseHeaders, accept }
-      : accept === "application/json"
-      ? postHeaders
-      : { ...postHeaders, accept }
-    if (extra !== undefined) headers = { ...headers, ...extra.right, accept }
-    if (sessionId !== undefined) headers = { ...headers, "x-session-id": sessionId }
-    if (traceparent !== undefined) headers = { traceparent, ...headers }
-    return Either.right({
-      method: httpMethod,
-      origin: config.origin,
-      path: config.prefix + path,
-      headers,
-      body: text?.right,
-      connectTimeout: options.connectTimeout === undefined ? connectTimeout : limitOf(options.connectTimeout),
-      progress
+  return ({ body, context: { method, options, progress }, httpMethod, path, sessionId }, accept, traceparent) =>
+    Either.gen(function*() {
+      const extra = options.headers === undefined ? undefined : yield* Headers.extra(method, options.headers)
+      if (sessionId !== undefined && !Headers.isHeaderValue(sessionId)) {
+        return yield* Either.left(invalid(method, "sessionId", "must be text that a header can carry"))
+      }
+      return {
+        method: httpMethod,
+        origin: config.origin,
+        path: config.prefix + path,
+        headers: {
+          ...(traceparent === undefined ? undefined : { traceparent }),
+          ...clientHeaders,
+          ...(httpMethod === "GET" ? undefined : { "content-type": "application/json" }),
+          ...extra,
+          ...(sessionId === undefined ? undefined : { "x-session-id": sessionId }),
+          accept
+        },
+        body: body === undefined ? undefined : yield* serialise(method, body),
+        connectTimeout: limitOf(options.connectTimeout ?? config.connectTimeout),
+        progress
+      }
     })
-  }
 }
+
+const clocks = ["connect", "attempt", "firstByte", "idle"] as const
 
 /**
  * The clock of zero that a request has, if any: the attempt then fails before it is sent, since it would be interrupted
  * at once and could be billed.
  */
 export const spentClock = (
-  request: Pick<TransportRequest, "connectTimeout"> & Partial<SendRequest> & Partial<OpenRequest>
+  request: Partial<SendRequest & OpenRequest>
 ): ClockExpired | undefined => {
-  const clock = request.connectTimeout === 0
-    ? "connect"
-    : request.attemptTimeout === 0
-    ? "attempt"
-    : request.firstByteTimeout === 0
-    ? "firstByte"
-    : request.idleTimeout === 0
-    ? "idle"
-    : undefined
+  const clock = clocks.find((clock) => request[`${clock}Timeout`] === 0)
   return clock === undefined ? undefined : new ClockExpired({ clock, after: 0, sent: "no" })
 }
 
@@ -121,8 +114,6 @@ export interface Scrubber {
   (text: string): string
   /** Removes the key from a text that may end inside it. */
   readonly cut: (text: string) => string
-  /** The greatest number of characters of the key in any writing. */
-  readonly reach: number
 }
 
 const redacted = "<redacted>"
@@ -139,7 +130,7 @@ const minCut = 6
 
 /** @param key printable characters of ASCII */
 export const scrubOf = (key: string | undefined): Scrubber => {
-  if (key === undefined) return Object.assign((text: string) => text, { cut: (text: string) => text, reach: 0 })
+  if (key === undefined) return Object.assign((text: string) => text, { cut: (text: string) => text })
   const forms = Array.from(key, formOf)
   let whole: RegExp | undefined
   const scrub = (text: string): string => {
@@ -154,30 +145,5 @@ export const scrubOf = (key: string | undefined): Scrubber => {
     end ??= new RegExp(`${forms.slice(0, minCut).join("")}${more()}(?:\\\\+(?:u[0-9a-fA-F]{0,3})?)?$`)
     return scrub(text).replace(end, redacted)
   }
-  return Object.assign(scrub, { cut, reach: 8 * key.length })
-}
-
-/**
- * Scrubbing of a text that arrives in chunks and is used in pieces. The pieces are searched only once a chunk has held
- * the key, since one search through a chunk costs a fraction of one through each of its pieces.
- */
-export interface ChunkScrubber {
-  readonly see: (chunk: string) => void
-  readonly scrub: (piece: string) => string
-}
-
-export const chunkScrubber = (scrub: Scrubber): ChunkScrubber => {
-  // long enough to find a key that two chunks share
-  const edge = Math.max(512, scrub.reach)
-  let tail = ""
-  let found = false
-  return {
-    see: (chunk) => {
-      if (found) return
-      const edges = tail === "" ? "" : tail + chunk.slice(0, edge)
-      found = scrub(chunk) !== chunk || scrub(edges) !== edges
-      tail = chunk.length < edge ? (tail + chunk).slice(-edge) : chunk.slice(-edge)
-    },
-    scrub: (piece) => found ? scrub(piece) : piece
-  }
+  return Object.assign(scrub, { cut })
 }

@@ -4,6 +4,7 @@
  */
 import { undiciParts } from "#undici"
 import * as Effect from "effect/Effect"
+import { Socket } from "node:net"
 import type { buildConnector as Connector, Dispatcher, Pool } from "undici"
 import { type Receiver, transportOver, type Wire } from "./exchange.js"
 import * as Fetch from "./fetch.js"
@@ -21,15 +22,6 @@ const valueOf = (headers: Headers, name: string): string | undefined => {
   const value = headers[name]
   return typeof value === "object" ? value[0] : value
 }
-
-/** The part of a socket that is used. */
-interface Socket {
-  readonly destroy: (error: Error) => unknown
-  readonly once: (event: "close", listener: () => void) => unknown
-}
-
-const isSocket = (value: unknown): value is Socket =>
-  typeof value === "object" && value !== null && "destroy" in value && "once" in value
 
 /** Dispatches a request, and gives the socket that is connected for it alone, if there is one. */
 type Dispatch = (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) => Socket | undefined
@@ -135,7 +127,7 @@ class Pools {
       connect: (options, callback) => {
         // undici returns the socket, though its type does not say so
         const socket: unknown = this.connect(options, callback)
-        if (!isSocket(socket)) return
+        if (!(socket instanceof Socket)) return
         this.socket = socket
         this.sockets.add(socket)
         socket.once("close", () => this.sockets.delete(socket))

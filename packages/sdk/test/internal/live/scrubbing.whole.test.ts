@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import { chunkScrubber, scrubOf } from "../../../src/internal/http/request.js"
+import { scrubOf } from "../../../src/internal/http/request.js"
 
 const key = "nk_test_planted8/0123456789+abcdef-ABC.x~/y"
 
@@ -63,30 +63,5 @@ describe("scrubOf", () => {
     const none = scrubOf(undefined)
     assert.strictEqual(none(key), key)
     assert.strictEqual(none.cut(key), key)
-  })
-})
-
-describe("scrubbing", () => {
-  it("removes the key from every piece, however the text was cut into chunks", () => {
-    const part = FastCheck.oneof(
-      written,
-      FastCheck.string({ maxLength: 700 }),
-      FastCheck.constant("nk_")
-    )
-    FastCheck.assert(
-      FastCheck.property(FastCheck.array(part), FastCheck.array(FastCheck.nat(3000)), (parts, cuts) => {
-        const text = parts.join("")
-        const at = [0, ...cuts.map((cut) => cut % (text.length + 1)).sort((a, b) => a - b), text.length]
-        const watched = chunkScrubber(scrub)
-        for (const [i, end] of at.slice(1).entries()) watched.see(text.slice(at[i], end))
-        assert.strictEqual(watched.scrub(text), scrub(text))
-      })
-    )
-  })
-
-  it("leaves a text without one as it is", () => {
-    const watched = chunkScrubber(scrub)
-    watched.see("nothing")
-    assert.strictEqual(watched.scrub("nothing"), "nothing")
   })
 })
