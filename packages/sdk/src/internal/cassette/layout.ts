@@ -212,7 +212,7 @@ export const layout = (
     meta[entryKey({ fingerprint, occurrence })] = {
       order: place + 1,
       ...(at === undefined ? undefined : { at }),
-      ...(Object.keys(values).length === 0 ? undefined : { values: canonical(values) as typeof values })
+      ...(Object.keys(values).length === 0 ? undefined : { values })
     }
     return {
       ...(flow === undefined ? undefined : { flow }),
@@ -225,16 +225,13 @@ export const layout = (
       answer: canonical(Recording.mapAnswer(answer, symbolising)) as Recording.RecordedAnswer
     }
   })
-  const ids = [...symbols].map(([id, name]) => [name, id] as const).sort(([a], [b]) => a < b ? -1 : 1)
   return {
     format: "noukai-cassette/1",
     kind: "recording",
     client,
     entries: entries.sort(order),
-    meta: {
-      ids: Object.fromEntries(ids),
-      entries: Object.fromEntries(Object.entries(meta).sort(([a], [b]) => a < b ? -1 : 1))
-    }
+    // a file has these in alphabetical order
+    meta: { ids: Object.fromEntries(Array.from(symbols, ([id, name]) => [name, id])), entries: meta }
   }
 }
 

@@ -106,11 +106,6 @@ const notOfSessions: ReadonlySet<string> = new Set(
 
 const isOfSession = (error: Codec.RecordableError): error is Errors.SessionError => !notOfSessions.has(error._tag)
 
-const noting = (
-  events: Stream.Stream<WireEvent, Errors.CallError>,
-  note: (event: WireEvent) => void
-): Stream.Stream<WireEvent, Errors.CallError> => Stream.tap(events, (event) => Effect.sync(() => note(event)))
-
 /** A replay in progress. */
 interface Replay extends Options {
   /** The session that is replayed. Absent: its recordings are a cassette's. */
@@ -406,11 +401,11 @@ const many = <K extends keyof Operation.EventStreams>(
     const { asked, matching } = entered
     if (isOfExecute(entered, request)) return yield* matching.asExecute(asked)
     const recording = yield* find(entered)
-    if (recording === undefined) {
-      return noting(replay.otherwise!.stream(endpoint, request), noteBeginning(entered, true))
-    }
-    const answer = yield* answerNow(entered, request, recording)
-    return noting(eventsOf(entered, answer), noteBeginning(entered, false))
+    const events = recording === undefined
+      ? replay.otherwise!.stream(endpoint, request)
+      : eventsOf(entered, yield* answerNow(entered, request, recording))
+    const note = noteBeginning(entered, recording === undefined)
+    return Stream.tap(events, (event) => Effect.sync(() => note(event)))
   }))
 
 const fetched = (

@@ -57,10 +57,6 @@ export const ofFiber = (fiber: AnyFiber): Timers => {
   return { now: () => clock.unsafeCurrentTimeMillis(), after: clock === liveClock ? native : onClock(clock) }
 }
 
-/** Milliseconds of a duration that was checked before; `undefined` when it is infinite. */
-export const finite = (duration: Duration.Duration): number | undefined =>
-  Duration.isFinite(duration) ? Duration.toMillis(duration) : undefined
-
 /**
  * Milliseconds of a duration of any form, which may be infinite; `undefined` for a value that is none, or is negative.
  */

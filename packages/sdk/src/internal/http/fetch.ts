@@ -52,16 +52,11 @@ class FetchWire implements Wire {
   start(receiver: Receiver, { body, headers, method, origin, path }: TransportRequest): void {
     this.receiver = receiver
     const { fetch } = this
-    let init: RequestInit
-    try {
-      init = { method, headers: new Headers(headers), redirect: "manual", signal: this.controller.signal }
-    } catch (error) {
-      receiver.onError(error)
-      return
-    }
-    receiver.onSocket()
-    // a given `fetch` may throw, and answer with any value
+    // headers may be refused; a given `fetch` may throw, and answer with any value
     new Promise<Response>((resolve) => {
+      const { signal } = this.controller
+      const init: RequestInit = { method, headers: new Headers(headers), redirect: "manual", signal }
+      receiver.onSocket()
       resolve(fetch(origin + path, body === undefined ? init : { ...init, body }))
     }).then((response) => this.onResponse(receiver, response)).catch((error: unknown) => receiver.onError(error))
   }

@@ -12,8 +12,9 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
+import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
@@ -74,8 +75,7 @@ const neverSent = (error: unknown): boolean =>
 class HttpClientWire implements Wire {
   private fiber: ExchangeFiber | undefined = undefined
   private aborted = false
-  private paused = false
-  private wake: (result: Effect.Effect<void>) => void = () => {}
+  private readonly flow = Effect.unsafeMakeLatch(true)
 
   constructor(
     private readonly client: ScopedClient,
@@ -104,13 +104,8 @@ class HttpClientWire implements Wire {
 
   private give(receiver: Receiver, bytes: Uint8Array): Effect.Effect<void> {
     receiver.onBody(bytes)
-    return this.paused ? this.resumed : Effect.void
+    return this.flow.await
   }
-
-  private readonly resumed = Effect.async<void>((resume) => {
-    if (this.paused) this.wake = resume
-    else resume(Effect.void)
-  })
 
   abort(): void {
     this.aborted = true
@@ -118,12 +113,11 @@ class HttpClientWire implements Wire {
   }
 
   pause(): void {
-    this.paused = true
+    this.flow.unsafeClose()
   }
 
   resume(): void {
-    this.paused = false
-    this.wake(Effect.void)
+    this.flow.unsafeOpen()
   }
 }
 
@@ -134,11 +128,8 @@ class HttpClientWire implements Wire {
 export const fromHttpClient = (client: HttpClient.HttpClient): Effect.Effect<HttpTransport, never, Scope.Scope> => {
   const scoped = HttpClient.withScope(client)
   return Effect.flatMap(
-    Effect.acquireRelease(
-      Effect.sync(() => new Set<ExchangeFiber>()),
-      // the sockets are closed when these fibers have ended
-      (underWay) => Effect.suspend(() => Fiber.interruptAll(underWay))
-    ),
+    // the sockets are closed when these fibers have ended
+    FiberSet.make<void, HttpClientError.HttpClientError>(),
     (underWay) =>
       transportOver((caller) =>
         new HttpClientWire(scoped, (exchange) => {
@@ -149,8 +140,7 @@ export const fromHttpClient = (client: HttpClient.HttpClient): Effect.Effect<Htt
               runtimeFlags: Runtime.defaultRuntimeFlags
             })
           )(exchange)
-          underWay.add(fiber)
-          fiber.addObserver(() => underWay.delete(fiber))
+          FiberSet.unsafeAdd(underWay, fiber)
           return fiber
         })
       )
