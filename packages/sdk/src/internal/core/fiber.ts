@@ -13,6 +13,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricKey from "effect/MetricKey"
+import type * as MetricKeyType from "effect/MetricKeyType"
 import * as MetricLabel from "effect/MetricLabel"
 import * as Random from "effect/Random"
 import * as Tracer from "effect/Tracer"
@@ -63,13 +64,16 @@ export const noLabels: UpdateLabels = []
 
 type Labels = Readonly<Record<string, string>>
 
-const labelled = (labels: Labels): ReadonlyArray<MetricLabel.MetricLabel> =>
-  Object.entries(labels).map(([key, value]) => MetricLabel.make(key, value))
+const labelled = <Type extends MetricKeyType.MetricKeyType.Counter<number> | MetricKeyType.MetricKeyType.Histogram>(
+  key: MetricKey.MetricKey<Type>,
+  labels: Labels
+) =>
+  Metric.fromMetricKey(
+    MetricKey.taggedWithLabels(key, Object.entries(labels).map(([name, value]) => MetricLabel.make(name, value)))
+  )
 
 export const counter = (name: string, description: string, labels: Labels = {}): Metric.Metric.Counter<number> =>
-  Metric.fromMetricKey(
-    MetricKey.taggedWithLabels(MetricKey.counter(name, { description, incremental: true }), labelled(labels))
-  )
+  labelled(MetricKey.counter(name, { description, incremental: true }), labels)
 
 /** A histogram, whose `count` boundaries grow by a factor. */
 export const histogram = (
@@ -77,15 +81,8 @@ export const histogram = (
   description: string,
   boundaries: { readonly start: number; readonly factor: number; readonly count: number },
   labels: Labels
-): Metric.Metric.Histogram<number> =>
-  Metric.fromMetricKey(
-    MetricKey.taggedWithLabels(
-      // Effect counts the infinite one
-      MetricKey.histogram(
-        name,
-        MetricBoundaries.exponential({ ...boundaries, count: boundaries.count + 1 }),
-        description
-      ),
-      labelled(labels)
-    )
-  )
+): Metric.Metric.Histogram<number> => {
+  // Effect counts the infinite one
+  const all = MetricBoundaries.exponential({ ...boundaries, count: boundaries.count + 1 })
+  return labelled(MetricKey.histogram(name, all, description), labels)
+}

@@ -8,7 +8,7 @@ import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import type { FlowCursor, PausedState } from "../../FlowCursor.js"
-import { messageProperties, type Terms, unreadable } from "../kit/names.js"
+import { messageProperties, type Problem, type Terms, unreadable } from "../kit/names.js"
 import { digitsOf, withDigits } from "../kit/plainJson.js"
 
 export { type Problem, problem } from "../kit/names.js"
@@ -301,6 +301,13 @@ export const invalid = (
   reason: string,
   facts?: RefusalFacts & { readonly cause?: unknown }
 ): InvalidRequestError => newError(InvalidRequestError, { method, field, reason, ...facts })
+
+/** A checked value of a caller, or the error of the check. */
+export type Checked<A> = Either.Either<A, InvalidRequestError>
+
+/** A value without a problem, or the error of its problem. */
+export const accepted = <A>(method: string, value: A, found: Problem | undefined, facts?: RefusalFacts): Checked<A> =>
+  found === undefined ? Either.right(value) : Either.left(invalid(method, found.field, found.reason, facts))
 
 /** Checks a value of a caller. One that cannot be read is refused as well. */
 export const readable = <A, E>(

@@ -53,26 +53,24 @@ const parsed = (text: string): unknown => {
 /** Errors that nest more deeply say nothing more. */
 const maxDepth = 5
 
-const problemAt = (error: unknown, depth: number): RunProblem => {
+/**
+ * The problem that a failed run or step reports: text, or an object with a code and a message, which may stand in
+ * another object inside it.
+ */
+export const problemOf = (error: unknown, depth = 0): RunProblem => {
   if (depth > maxDepth) return none
   if (typeof error === "string") {
-    const problem = problemAt(parsed(error), depth + 1)
+    const problem = problemOf(parsed(error), depth + 1)
     return { code: problem.code, detail: problem.detail ?? (error === "" ? undefined : error) }
   }
   if (!Predicate.isRecord(error)) return none
   const inner = [error.error, error.detail, error.message, error.cause].find(Predicate.isRecord)
-  const nested = inner === undefined ? none : problemAt(inner, depth + 1)
+  const nested = inner === undefined ? none : problemOf(inner, depth + 1)
   return {
     code: firstText(error, "code", "errorCode", "error_code") ?? nested.code,
     detail: firstText(error, "message", "detail", "msg", "reason", "error") ?? nested.detail
   }
 }
-
-/**
- * The problem that a failed run or step reports: text, or an object with a code and a message, which may stand in
- * another object inside it.
- */
-export const problemOf = (error: unknown): RunProblem => problemAt(error, 0)
 
 /**
  * Returns the code and the message of an error as traces, sessions, jobs and failed results hold it: text, JSON as text, or

@@ -122,7 +122,7 @@ const read = (
   const fail = (reason: string): void => {
     error ??= unexpected(facts, response, "", reason)
   }
-  const meter = new Metrics.Meter(labelsOf(fiber, caller, endpoint))
+  const labels = labelsOf(fiber, caller, endpoint)
   const decoder = new SseDecoder(
     (name, data) => {
       if (error !== undefined) return
@@ -134,10 +134,7 @@ const read = (
       if (event === undefined) return
       if (event.type !== "undecodable") {
         events.push(event)
-        if (!endpoint.isRun) return
-        if (event.type === "step_completed") {
-          meter.add(event)
-        } else if (endsResponse(event)) response.complete()
+        if (endpoint.isRun && endsResponse(event)) response.complete()
       } // What was cut off in the middle of a frame ends the stream there; it does not make the frame wrong.
       else if (!ending) fail(event.reason)
     },
@@ -156,7 +153,7 @@ const read = (
   const settle = (goOn: Pull<WireEvent, LiveError>): Pull<WireEvent, LiveError> => {
     next = error === undefined ? goOn : Effect.fail(Option.some(error))
     const chunk = events.splice(0)
-    if (chunk.length > 0) meter.count()
+    if (endpoint.isRun) Metrics.countSteps(labels, chunk.filter((event) => event.type === "step_completed"))
     const given = chunk.length === 0 ? next : Effect.succeed(Chunk.unsafeFromArray(chunk))
     return warnings.length === 0 ? given : Effect.zipRight(report, given)
   }

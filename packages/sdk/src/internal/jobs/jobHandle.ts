@@ -38,18 +38,21 @@ const wait = Effect.fnUntraced(function*(
   given: WaitOptions = {}
 ): Effect.fn.Return<JobPoll.JobEnded, CallError> {
   const { addressText, executionId, http } = target
-  const options = yield* waitOptions(method, given, { flow: addressText, executionId })
-  const ms = limitOf(options.timeout ?? defaultTimeout)
+  const { schedule, timeout = defaultTimeout, ...options } = yield* waitOptions(method, given, {
+    flow: addressText,
+    executionId
+  })
+  const ms = limitOf(timeout)
   const deadline = (yield* monotonic) + (ms ?? Infinity)
   const rules: JobPoll.PollRules<unknown> = {
     executionId,
     poll: JobPoll.pollTarget(target, method, options),
-    next: scheduleDriver(options.schedule ?? defaultSchedule),
+    next: scheduleDriver(schedule ?? defaultSchedule),
     pause: pauseOf(http),
     deadline
   }
   const polling = JobPoll.polls(
-    ms === 0 ? rules : JobPoll.awaitingNudge(rules, target.callback, options.schedule !== undefined)
+    ms === 0 ? rules : JobPoll.awaitingNudge(rules, target.callback, schedule !== undefined)
   )
   let last: JobPoll.PollOutcome | undefined
   const waiting = Stream.runForEach(ms === 0 ? Stream.take(polling, 1) : polling, (outcome) =>
@@ -94,7 +97,7 @@ export const make = <More extends object>(
   const poll = (given: JobPoll.PollOptions = {}) =>
     Effect.flatMap(
       JobPoll.pollOptions("Job.poll", given, { flow: target.addressText, executionId }),
-      ({ timeout, ...options }) => spanned(spanNames.pollJob, JobPoll.pollTarget(target, "Job.poll", options, timeout))
+      (options) => spanned(spanNames.pollJob, JobPoll.pollTarget(target, "Job.poll", options))
     )
   const ended = (method: string, options: WaitOptions | undefined) =>
     spanned(spanNames.jobWait, wait(target, method, options))

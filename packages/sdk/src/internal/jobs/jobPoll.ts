@@ -12,7 +12,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as Errors from "../../NoukaiError.js"
 import { withRaw } from "../core/json.js"
-import { invalid, known, newError, readable } from "../core/makeError.js"
+import { accepted, type Checked, known, newError, problem, readable } from "../core/makeError.js"
 import { isEndedStatus, isOfRun, otherRun, type ServerProblem, serverProblem } from "../core/runProblem.js"
 import { monotonic, type Pause, sleep } from "../core/time.js"
 import { pollDelay, scheduleDriver } from "../http/retry.js"
@@ -22,7 +22,7 @@ import { repeatability } from "../kit/repeatability.js"
 import { type HttpService, timedRead } from "../operations/operations.js"
 import type { PollJobResponse } from "../operations/requests.js"
 import type { FlowAddress, FlowRef } from "../options/address.js"
-import type { ReadOptions } from "../options/callOptions.js"
+import type { ReadOptions, TimedReadOptions } from "../options/callOptions.js"
 import * as CallOptions from "../options/callOptions.js"
 import { decodeResult } from "../options/flowCodec.js"
 import type { RunCosts } from "../run/runCosts.js"
@@ -163,12 +163,11 @@ const statusOf = (
   }
 }
 
-/** Polls once. `timeout` limits the poll with its attempts; without one the client's does. */
+/** Polls once. */
 export const pollTarget = Effect.fnUntraced(function*(
   target: JobTarget,
   method: string,
-  options: ReadOptions,
-  timeout?: Duration.DurationInput
+  options: TimedReadOptions
 ): Effect.fn.Return<JobStatus, Errors.CallError> {
   const { address: flow, addressText, costs, executionId, http } = target
   const asked = yield* monotonic
@@ -177,7 +176,7 @@ export const pollTarget = Effect.fnUntraced(function*(
   const limited = timedRead(
     http,
     method,
-    { ...options, timeout },
+    options,
     facts,
     (context) =>
       Effect.matchEffect(http.request("pollJob", { ...context, flow, executionId }), {
@@ -346,11 +345,8 @@ export const pauseOfHandle = (job: Pollable<unknown>): Pause => job[handleParts]
 export const isPollable = (job: unknown): boolean =>
   Predicate.isRecord(job) && Predicate.isFunction(job["poll"]) && typeof job["executionId"] === "string"
 
-const checkJob = (method: string, job: unknown): Either.Either<void, Errors.InvalidRequestError> =>
-  readable(method, "job", () =>
-    isPollable(job)
-      ? Either.void
-      : Either.left(invalid(method, "job", "must be a job, as submit and attach return it")))
+const checked = (method: string, field: string, fits: () => boolean, reason: string): Checked<void> =>
+  readable(method, field, () => accepted(method, undefined, fits() ? undefined : problem(field, reason)))
 
 export const pollOptions = CallOptions.decoder<PollOptions>(
   "options",
@@ -364,11 +360,8 @@ export function updates<A>(
 ): Stream.Stream<JobStatus<A>, Errors.CallError> {
   return Stream.unwrap(Effect.gen(function*() {
     const method = "Job.updates"
-    yield* checkJob(method, job)
-    yield* readable(method, "schedule", () =>
-      Schedule.isSchedule(schedule)
-        ? Either.void
-        : Either.left(invalid(method, "schedule", "must be a Schedule")))
+    yield* checked(method, "job", () => isPollable(job), "must be a job, as submit and attach return it")
+    yield* checked(method, "schedule", () => Schedule.isSchedule(schedule), "must be a Schedule")
     return updatesOf({
       executionId: job.executionId,
       poll: job.poll(),

@@ -13,8 +13,8 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import type { CallError, InvalidRequestError } from "../../NoukaiError.js"
-import { invalid, readable } from "../core/makeError.js"
+import type { CallError } from "../../NoukaiError.js"
+import { type Checked, invalid, readable } from "../core/makeError.js"
 import { monotonic, timeLimit, toMillis } from "../core/time.js"
 import * as Limiter from "../http/limiter.js"
 import { type Rate, resolveRate } from "../http/limiter.js"
@@ -76,7 +76,7 @@ const isOfAll = (error: CallError): boolean =>
   error._tag === "AuthenticationError" || (error._tag === "APIConnectionError" && error.code === clientClosed)
 
 /** The jobs of an iterable, read once. */
-function takeJobs<J>(jobs: Iterable<J>): Either.Either<ReadonlyArray<J>, InvalidRequestError> {
+function takeJobs<J>(jobs: Iterable<J>): Checked<ReadonlyArray<J>> {
   return readable(method, "jobs", () => {
     const all = Predicate.isIterable(jobs) && typeof jobs !== "string" ? Array.from(jobs) : undefined
     return all?.every(JobPoll.isPollable) === true
@@ -89,9 +89,7 @@ const isStream = <J, E, R>(
   jobs: Iterable<J> | Stream.Stream<J, E, R>
 ): jobs is Stream.Stream<J, E, R> => Predicate.hasProperty(jobs, Stream.StreamTypeId)
 
-function sourceOf<J, E, R>(
-  jobs: Iterable<J> | Stream.Stream<J, E, R>
-): Either.Either<Stream.Stream<J, E, R>, InvalidRequestError> {
+function sourceOf<J, E, R>(jobs: Iterable<J> | Stream.Stream<J, E, R>): Checked<Stream.Stream<J, E, R>> {
   return readable(
     method,
     "jobs",

@@ -7,9 +7,9 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 import type * as E from "../../NoukaiError.js"
-import { APITimeoutError, type InvalidRequestError } from "../../NoukaiError.js"
+import { APITimeoutError } from "../../NoukaiError.js"
 import type { AnyFiber } from "../core/fiber.js"
-import { invalid, newError, type RefusalFacts } from "../core/makeError.js"
+import { accepted, type Checked, newError, problem, type RefusalFacts } from "../core/makeError.js"
 import { limitOf, timeLimit } from "../core/time.js"
 import * as Address from "../options/address.js"
 import type { FlowAddress, FlowRef, FlowVersion } from "../options/address.js"
@@ -63,11 +63,7 @@ export interface CallTarget<B> extends FlowTarget {
 }
 
 /** The flow of a reference. */
-export const resolveFlow = (
-  http: HttpService,
-  method: string,
-  flow: FlowRef<never>
-): Either.Either<FlowTarget, InvalidRequestError> =>
+export const resolveFlow = (http: HttpService, method: string, flow: FlowRef<never>): Checked<FlowTarget> =>
   Either.flatMap(Address.resolve(method, flow, http.defaults), (address) => {
     const addressText = Address.format(address)
     return Either.map(checkSchemas(method, addressText, flow), () => ({ address, addressText }))
@@ -81,9 +77,9 @@ export const resolveCall = <A extends { readonly timeout?: Duration.DurationInpu
   http: HttpService,
   method: string,
   flow: FlowRef<never>,
-  decode: (method: string, given: A, facts: RefusalFacts) => Either.Either<A, InvalidRequestError>,
+  decode: CallOptions.Decode<A>,
   given: A
-): Either.Either<CallTarget<A>, InvalidRequestError> =>
+): Checked<CallTarget<A>> =>
   Either.flatMap(resolveFlow(http, method, flow), ({ address, addressText }) =>
     Either.map(
       decode(method, given, { flow: addressText }),
@@ -111,11 +107,12 @@ export const resolveSession = (
   http: HttpService,
   explicit: string | undefined,
   call: { readonly method: string; readonly flow: string }
-): Either.Either<string | undefined, InvalidRequestError> => {
+): Checked<string | undefined> => {
   const sessionId = sessionIdOf(fiber, http, explicit)
-  return sessionId === undefined || isHeaderValue(sessionId)
-    ? Either.right(sessionId)
-    : Either.left(invalid(call.method, "sessionId", "must be text that a header can carry", { flow: call.flow }))
+  const found = sessionId === undefined || isHeaderValue(sessionId)
+    ? undefined
+    : problem("sessionId", "must be text that a header can carry")
+  return accepted(call.method, sessionId, found, { flow: call.flow })
 }
 
 /** A call that may begin a run. */
@@ -136,9 +133,9 @@ export function resolveRun<A extends ScopedOptions>(
   http: HttpService,
   method: string,
   flow: FlowRef<never>,
-  decode: (method: string, given: A, facts: RefusalFacts) => Either.Either<A, InvalidRequestError>,
+  decode: CallOptions.Decode<A>,
   given: A
-): Either.Either<RunTarget<A>, InvalidRequestError> {
+): Checked<RunTarget<A>> {
   return Either.flatMap(resolveCall(http, method, flow, decode, given), (call) => {
     const { addressText, input } = call
     return Either.map(

@@ -573,21 +573,20 @@ export interface ResponseFacts {
 /** Reads a body. A string is the reason why it does not fit. */
 export type ReadBody<A> = (json: unknown, received: ResponseFacts) => Either.Either<A, string>
 
-const reading = <A, I>(schema: Schema.Schema<A, I>): (json: unknown) => Either.Either<A, string> => {
-  const decode = readEither(schema)
-  return (json) => Either.mapLeft(decode(json), issueText)
-}
-
 const whole = <A extends object, I>(schema: Schema.Schema<A, I>): ReadBody<A> => {
-  const decode = reading(schema)
-  return (json, { raw }) => Either.map(decode(json), (value) => withDigits(withRaw(value, raw), digitsOf(json)))
+  const decode = readEither(schema)
+  return (json, { raw }) =>
+    Either.mapBoth(decode(json), {
+      onLeft: issueText,
+      onRight: (value) => withDigits(withRaw(value, raw), digitsOf(json))
+    })
 }
 
 /** Reads a body whose response has the id of its request. */
 const answered = <A extends object, I>(schema: Schema.Schema<A, I>): ReadBody<A> => {
-  const decode = reading(schema)
-  return (json, { raw, requestId }) =>
-    Either.map(decode(json), (value) => withDigits(withRaw({ requestId, ...value }, raw), digitsOf(json)))
+  const decode = whole(schema)
+  return (json, received) =>
+    Either.map(decode(json, received), (value) => Object.assign(value, { requestId: received.requestId }))
 }
 
 const fieldOf = (raw: unknown, name: string): unknown => Predicate.isRecord(raw) ? raw[name] : undefined

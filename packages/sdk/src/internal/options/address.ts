@@ -8,8 +8,7 @@ import * as Either from "effect/Either"
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type { InvalidRequestError } from "../../NoukaiError.js"
-import { invalid, type Problem, problem, readable } from "../core/makeError.js"
+import { accepted, type Checked, invalid, type Problem, problem, readable } from "../core/makeError.js"
 import { misnamed, type Names, unreadable } from "../kit/names.js"
 import { decoding, encoding, isStandardSchema, type StandardSchema } from "./standardSchema.js"
 
@@ -43,33 +42,28 @@ export const checkSegment = (field: string, value: unknown): Problem | undefined
 }
 
 /** One percent-encoded path segment. */
-export const segment = (method: string, field: string, value: string): Either.Either<string, InvalidRequestError> => {
-  const found = checkSegment(field, value)
-  return found === undefined
-    ? Either.right(encodeURIComponent(value))
-    : Either.left(invalid(method, found.field, found.reason))
-}
+export const segment = (method: string, field: string, value: string): Checked<string> =>
+  Either.map(accepted(method, value, checkSegment(field, value)), encodeURIComponent)
 
 const forms = "use \"slug\" with a default org and project, \"org/project/slug\", or { org, project, slug }"
 
-const fromString = (
-  method: string,
-  ref: string,
-  defaults: AddressDefaults
-): Either.Either<FlowAddress, InvalidRequestError> => {
-  const wrong = (reason: string) => Either.left(invalid(method, "flow", reason))
+type Resolved = Either.Either<FlowAddress, Problem>
+
+const wrong = (field: string, reason: string): Resolved => Either.left(problem(field, reason))
+
+const fromString = (ref: string, defaults: AddressDefaults): Resolved => {
   const [first = "", project, slug, ...more] = ref.split("/", 5)
   if (project === undefined) {
     return defaults.org === undefined || defaults.project === undefined
-      ? wrong("org and project are missing: use \"org/project/slug\", or set a default org and project")
-      : check(method, { org: defaults.org, project: defaults.project, slug: ref })
+      ? wrong("flow", "org and project are missing: use \"org/project/slug\", or set a default org and project")
+      : check({ org: defaults.org, project: defaults.project, slug: ref })
   }
   return slug === undefined || more.length > 0
-    ? wrong(`must have one or three segments: ${forms}`)
-    : check(method, { org: first, project, slug })
+    ? wrong("flow", `must have one or three segments: ${forms}`)
+    : check({ org: first, project, slug })
 }
 
-const check = (method: string, address: FlowAddress): Either.Either<FlowAddress, InvalidRequestError> => {
+const check = (address: FlowAddress): Resolved => {
   for (const field of ["org", "project", "slug"] as const) {
     const value: unknown = address[field]
     const reason = value === undefined
@@ -77,7 +71,7 @@ const check = (method: string, address: FlowAddress): Either.Either<FlowAddress,
       : typeof value === "string" && value.includes("/")
       ? `must be one segment, without "/": ${forms}`
       : checkSegment(field, value)?.reason
-    if (reason !== undefined) return Either.left(invalid(method, `flow.${field}`, reason))
+    if (reason !== undefined) return wrong(`flow.${field}`, reason)
   }
   return Either.right(address)
 }
@@ -88,30 +82,27 @@ const addressNames: Names<FlowAddress> = { org: true, project: true, slug: true 
 const problemOf = (flow: Flow<never> & { readonly problem?: Problem }): Problem | undefined => flow.problem
 
 /** The address of a reference. */
-export const resolve = (
-  method: string,
-  flow: FlowRef<never>,
-  defaults: AddressDefaults
-): Either.Either<FlowAddress, InvalidRequestError> => readable(method, "flow", () => addressOf(method, flow, defaults))
+export const resolve = (method: string, flow: FlowRef<never>, defaults: AddressDefaults): Checked<FlowAddress> =>
+  readable(
+    method,
+    "flow",
+    () => Either.mapLeft(addressOf(flow, defaults), ({ field, reason }) => invalid(method, field, reason))
+  )
 
-const addressOf = (
-  method: string,
-  flow: FlowRef<never>,
-  defaults: AddressDefaults
-): Either.Either<FlowAddress, InvalidRequestError> => {
+const addressOf = (flow: FlowRef<never>, defaults: AddressDefaults): Resolved => {
   const found = isFlow(flow) ? problemOf(flow) : undefined
-  if (found !== undefined) return Either.left(invalid(method, found.field, found.reason))
+  if (found !== undefined) return Either.left(found)
   const ref: unknown = isFlow(flow) ? flow.ref : flow
-  if (typeof ref === "string") return fromString(method, ref, defaults)
-  if (typeof ref !== "object" || ref === null) return Either.left(invalid(method, "flow", forms))
+  if (typeof ref === "string") return fromString(ref, defaults)
+  if (typeof ref !== "object" || ref === null) return wrong("flow", forms)
   const unknown = misnamed("flow", ref, addressNames)
   if (unknown !== undefined) {
     const { field } = unknown
     const reason = field === "version" ? "is not part of an address: pass the version with the call" : unknown.reason
-    return Either.left(invalid(method, field === "flow" ? field : `flow.${field}`, reason))
+    return wrong(field === "flow" ? field : `flow.${field}`, reason)
   }
   const { org, project, slug } = ref as FlowAddress
-  return check(method, { org, project, slug })
+  return check({ org, project, slug })
 }
 
 /** The text `org/project/slug` of an address. */

@@ -8,7 +8,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { APITimeoutError, BudgetExceededError, InvalidRequestError, NoukaiError, Sent } from "../../NoukaiError.js"
 import { checkPositiveAmount } from "../core/cost.js"
-import { amended, invalid, type Problem, problem, type RefusalFacts } from "../core/makeError.js"
+import { amended, type Checked, invalid, type Problem, problem, type RefusalFacts } from "../core/makeError.js"
 import { durationReason, toMillis } from "../core/time.js"
 import { checkJson } from "../kit/jsonProblem.js"
 import {
@@ -140,11 +140,7 @@ export const beforeARun = <E extends NoukaiError>(error: E): E =>
 export type Option = Schema.Schema<unknown>
 
 /** Decodes an input of a caller, or returns the error of the first option that is wrong or unknown. */
-type Decode<A extends object> = <B extends A>(
-  method: string,
-  given: B,
-  facts?: RefusalFacts
-) => Either.Either<B, InvalidRequestError>
+export type Decode<A> = (method: string, given: A, facts?: RefusalFacts) => Checked<A>
 
 const unknownOption = (name: string, names: ReadonlyArray<string>): Problem =>
   problem(name, unknownName(name, names, "remove it"))
@@ -169,7 +165,7 @@ export const decoder = <A extends object>(
   whole: string,
   options: () => { readonly [K in keyof A]-?: Option },
   rules: (input: A, facts: RefusalFacts | undefined) => Problem | undefined = () => undefined
-): Decode<A> => {
+): <B extends A>(method: string, given: B, facts?: RefusalFacts) => Checked<B> => {
   let made: { readonly [name: string]: Option } | undefined
   return (method, given, facts) => {
     const known = made ??= options()

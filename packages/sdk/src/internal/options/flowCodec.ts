@@ -8,7 +8,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { flatMapNow, mapErrorNow, readEffect, writeEffect } from "../core/json.js"
-import { invalid, newError, type Problem, problem, readable } from "../core/makeError.js"
+import { accepted, type Checked, invalid, newError, type Problem, problem, readable } from "../core/makeError.js"
 import { issueText } from "../core/mismatch.js"
 import { checkJson } from "../kit/jsonProblem.js"
 import { digitsLeft, digitsWithin, plainCopy, withDigits } from "../kit/plainJson.js"
@@ -17,11 +17,7 @@ import { type Flow, type FlowRef, isFlow } from "./address.js"
 const schemasOf = (flow: FlowRef<never>): Partial<Flow<never>> => isFlow(flow) ? flow : {}
 
 /** Checks that the schemas of a flow are schemas, before a run is billed whose result could not be read. */
-export const checkSchemas = (
-  method: string,
-  address: string,
-  flow: FlowRef<never>
-): Either.Either<void, InvalidRequestError> => {
+export const checkSchemas = (method: string, address: string, flow: FlowRef<never>): Checked<void> => {
   for (const name of ["parameters", "result"] as const) {
     const field = `flow.${name}`
     const checked = readable(method, field, () => {
@@ -43,11 +39,9 @@ export const checkParameters = (path: string, parameters: unknown): Problem | un
 }
 
 /** Checks that parameters are JSON, which a request can carry. */
-const written = (method: string, address: string, parameters: unknown): Either.Either<unknown, InvalidRequestError> => {
+const written = (method: string, address: string, parameters: unknown): Checked<unknown> => {
   const found = checkParameters("parameters", parameters) ?? checkJson("parameters", parameters)
-  return found === undefined
-    ? Either.right(parameters)
-    : Either.left(invalid(method, found.field, found.reason, { flow: address }))
+  return accepted(method, parameters, found, { flow: address })
 }
 
 /** Encoded parameters, with the digits of the numbers that the schema has not changed. */

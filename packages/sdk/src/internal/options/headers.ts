@@ -6,8 +6,7 @@
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
-import type { InvalidRequestError } from "../../NoukaiError.js"
-import { invalid, type Problem, problem, readable } from "../core/makeError.js"
+import { type Checked, invalid, type Problem, problem, readable } from "../core/makeError.js"
 
 /** The version of the packages. */
 export const version = "0.1.0"
@@ -91,7 +90,7 @@ export const extra = (
   method: string,
   headers: Readonly<Record<string, string>>,
   dropped: ReadonlySet<string> = reserved
-): Either.Either<Record<string, string>, InvalidRequestError> =>
+): Checked<Record<string, string>> =>
   readable(
     method,
     "headers",

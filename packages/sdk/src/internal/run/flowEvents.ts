@@ -17,12 +17,13 @@ import type { APITimeoutError, CallError, InvalidRequestError, ToolCallLimitErro
 import { spanNames } from "../../Telemetry.js"
 import { type AnyFiber, readFiber } from "../core/fiber.js"
 import { withRaw } from "../core/json.js"
-import { amended, invalid, known, type RefusalFacts } from "../core/makeError.js"
+import { amended, invalid, known } from "../core/makeError.js"
 import { fromProgram, fromSource } from "../core/streamPull.js"
 import { digitsAt, digitsIn, digitsOf, withDigits } from "../kit/plainJson.js"
 import { type HttpService, resolveCall, resolveSession } from "../operations/operations.js"
 import type { ExecuteBody, ExecuteEnded, ExecutePaused } from "../operations/requests.js"
 import * as Address from "../options/address.js"
+import type { Decode } from "../options/callOptions.js"
 import { encodeParameters } from "../options/flowCodec.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
@@ -129,7 +130,7 @@ export const prepare = Effect.fnUntraced(function*<E, R, I extends EventsInputOf
   { decode, method, only, snapshots }: {
     readonly method: string
     readonly only: "steps" | "events"
-    readonly decode: (method: string, given: I, facts: RefusalFacts) => Either.Either<I, InvalidRequestError>
+    readonly decode: Decode<I>
     /** Whether snapshots are asked for by default. */
     readonly snapshots?: boolean
   },

@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 import { type CallError, type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import * as Trace from "../../Trace.js"
-import { newError, type RefusalFacts } from "../core/makeError.js"
+import { newError } from "../core/makeError.js"
 import { isCount } from "../kit/names.js"
 import { type HttpService, ofRead, resolveFlow, runOptions, timedRead } from "../operations/operations.js"
 import type * as Operation from "../operations/requests.js"
@@ -73,7 +73,7 @@ export const resolveRead = <A extends object>(
   method: string,
   flow: Address.FlowRef<never>,
   executionId: string,
-  decode: (method: string, given: A, facts: RefusalFacts) => Either.Either<A, InvalidRequestError>,
+  decode: CallOptions.Decode<A>,
   given: A
 ): Either.Either<readonly [run: RunAddress, options: A], InvalidRequestError> =>
   Either.gen(function*() {

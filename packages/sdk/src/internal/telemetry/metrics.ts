@@ -218,30 +218,19 @@ const ofModel = byValue((model) => [
   MetricLabel.make(attributeKeys.responseModel, model)
 ], "other")
 
-/** Keeps the usage of completed steps, and counts it when told to, since updating metrics for every event is measurable. */
-export class Meter {
-  private steps: Array<Usage> = []
-
-  constructor(private readonly labels: CallLabels) {}
-
-  add(step: Usage): void {
-    this.steps.push(step)
-  }
-
-  count(): void {
-    const { genAi, ours } = this.labels
-    for (const { costUsd, modelUsed, tokens } of this.steps.splice(0)) {
-      const labels = modelUsed === undefined ? genAi : [...genAi, ...ofModel(modelUsed)]
-      for (const [type, given] of [["input", tokens?.prompt], ["output", tokens?.completion]] as const) {
-        const known = knownCount(given)
-        if (known === undefined) continue
-        const { ours: counter, sum, usage } = tokensOf(type)
-        counter.unsafeUpdate(known, ours)
-        sum.unsafeUpdate(known, labels)
-        usage.unsafeUpdate(known, labels)
-      }
-      const usd = knownCount(costUsd ? Number(costUsd) : 0)
-      if (usd !== undefined) cost.unsafeUpdate(usd, ours)
+/** Counts the usage of completed steps. */
+export const countSteps = ({ genAi, ours }: CallLabels, steps: ReadonlyArray<Usage>): void => {
+  for (const { costUsd, modelUsed, tokens } of steps) {
+    const labels = modelUsed === undefined ? genAi : [...genAi, ...ofModel(modelUsed)]
+    for (const [type, given] of [["input", tokens?.prompt], ["output", tokens?.completion]] as const) {
+      const known = knownCount(given)
+      if (known === undefined) continue
+      const { ours: counter, sum, usage } = tokensOf(type)
+      counter.unsafeUpdate(known, ours)
+      sum.unsafeUpdate(known, labels)
+      usage.unsafeUpdate(known, labels)
     }
+    const usd = knownCount(costUsd ? Number(costUsd) : 0)
+    if (usd !== undefined) cost.unsafeUpdate(usd, ours)
   }
 }

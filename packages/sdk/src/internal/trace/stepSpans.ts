@@ -52,7 +52,6 @@ const openSpans = (
 ): void => {
   const { isDated, steps } = timelineOf(trace)
   if (!isDated) return
-  const meter = new Metrics.Meter(Metrics.labelsOfCall(fiber, address, http.defaults.server))
   const spans: Array<Tracer.Span> = []
   // a loop may be listed after its iterations
   const open = (index: number): Tracer.Span => {
@@ -65,13 +64,12 @@ const openSpans = (
   }
   for (const index of steps.keys()) open(index)
   for (const [index, { end, step }] of steps.entries()) {
-    meter.add(step)
     spans[index]!.end(
       end,
       step.status === "failed" ? Exit.fail(`step ${JSON.stringify(step.stepId)} failed`) : Exit.void
     )
   }
-  if (!isWalked()) meter.count()
+  if (!isWalked()) Metrics.countSteps(Metrics.labelsOfCall(fiber, address, http.defaults.server), trace.steps)
   if (Option.isSome(parent) && parent.value._tag === "Span") {
     annotate(parent.value, tokenAttributes(sumTokens(trace.steps)))
   }
