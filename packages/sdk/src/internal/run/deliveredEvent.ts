@@ -15,9 +15,6 @@ import { decodeResult } from "../options/flowCodec.js"
 import * as RunFold from "./runFold.js"
 import type { ToolResult } from "./tool.js"
 
-/** An event of a run that may have a limit of cost. */
-export type DeliveredRunEvent = FlowEvent.FlowEvent
-
 const closing: unique symbol = Symbol("@effect-noukai/sdk/closing")
 
 /**
@@ -69,7 +66,7 @@ class Completed extends Delivered {
 export type ResumeStream = (
   cursor: FlowCursor,
   results: ReadonlyArray<ToolResult>
-) => Stream.Stream<DeliveredRunEvent, CallError>
+) => Stream.Stream<FlowEvent.FlowEvent, CallError>
 
 /** A pause that the caller answers. */
 class ManualPause extends Resumable {
@@ -183,7 +180,7 @@ export const deliveredOf = (
   before: RunFold.RunState,
   event: FlowEvent.WireEvent,
   after: RunFold.RunState
-): DeliveredRunEvent | undefined => {
+): FlowEvent.FlowEvent | undefined => {
   switch (event.type) {
     case "run_started":
       return before.begun ? undefined : Object.assign(new Resumable(event, after), {

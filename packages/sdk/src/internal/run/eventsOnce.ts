@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
+import type { FlowEvent } from "../../FlowEvent.js"
 import {
   APITimeoutError,
   type CallError,
@@ -26,7 +27,6 @@ import { type HttpService, totalTimeout } from "../operations/operations.js"
 import type { BegunRun } from "../operations/requests.js"
 import type { FlowRef } from "../options/address.js"
 import { CallProgress, checkKey, type Progress } from "../options/callOptions.js"
-import type { DeliveredRunEvent } from "./deliveredEvent.js"
 import { begin, prepare, resume, type RunStream, streamOf } from "./flowEvents.js"
 import { readTrace, type TracedRun } from "./liveTrace.js"
 import { cursorAt, type RunState, stateAt } from "./runFold.js"
@@ -78,10 +78,10 @@ const inProgress = (
   newError(RunInProgressError, { method, flow, executionId, sessionId, detail, isRetryable: true })
 
 /** Gives events to the reader, and returns when it wants more. */
-type Emit = (events: ReadonlyArray<DeliveredRunEvent>) => Effect.Effect<void>
+type Emit = (events: ReadonlyArray<FlowEvent>) => Effect.Effect<void>
 
 /** Gives all events of a stream. */
-const forward = <E, R>({ pull }: Source<DeliveredRunEvent, E, R>, emit: Emit): Effect.Effect<void, E, R> =>
+const forward = <E, R>({ pull }: Source<FlowEvent, E, R>, emit: Emit): Effect.Effect<void, E, R> =>
   Effect.catchAll(
     Effect.forever(Effect.flatMap(pull, (events) => emit(Chunk.toReadonlyArray(events)))),
     (end) => Option.isSome(end) ? Effect.fail(end.value) : Effect.void
@@ -128,7 +128,7 @@ const follow = <E, R>(
       here === undefined
         ? Math.max(silence, lastLook)
         : Math.min(silence, isAtPause() ? quietPause : isLastLook ? lastLook : silence)
-    const isNew = (event: DeliveredRunEvent): boolean => {
+    const isNew = (event: FlowEvent): boolean => {
       if (event.type === "tool_calls_required") return false
       if (!repeated.isNew(event)) return false
       if (event.type === "step_completed") told.push(event.costUsd)
@@ -201,8 +201,8 @@ export const eventsOnce =
           const { address, addressText, options, total, version } = settings
           const context = yield* Effect.context<R>()
           const progress = new CallProgress()
-          let begun: Source<DeliveredRunEvent, E | CallError | ToolCallLimitError, R> | undefined
-          let first: Chunk.Chunk<DeliveredRunEvent> = Chunk.empty()
+          let begun: Source<FlowEvent, E | CallError | ToolCallLimitError, R> | undefined
+          let first: Chunk.Chunk<FlowEvent> = Chunk.empty()
           let executionId: string | undefined
 
           const walk = (sessionId: string | undefined, origin: Omit<Origin, "progress">) =>

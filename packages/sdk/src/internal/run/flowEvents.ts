@@ -12,7 +12,7 @@ import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
-import type { ToolCallsRequired } from "../../FlowEvent.js"
+import type { FlowEvent, ToolCallsRequired } from "../../FlowEvent.js"
 import type { APITimeoutError, CallError, InvalidRequestError, ToolCallLimitError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { type AnyFiber, readFiber } from "../core/fiber.js"
@@ -28,7 +28,6 @@ import { encodeParameters } from "../options/flowCodec.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import { withStepSpans } from "../trace/stepSpans.js"
-import type { DeliveredRunEvent } from "./deliveredEvent.js"
 import type { AnyRun, MoreEndpoints, WalkAnswer } from "./executeRun.js"
 import { RunCosts } from "./runCosts.js"
 import { isOver, startOf } from "./runFold.js"
@@ -39,13 +38,13 @@ import { StreamWalk } from "./streamWalk.js"
 import type { ToolCall, ToolResult } from "./tool.js"
 import * as Tools from "./toolRound.js"
 
-export type RunStream<E, R> = Stream.Stream<DeliveredRunEvent, E | CallError, R>
+export type RunStream<E, R> = Stream.Stream<FlowEvent, E | CallError, R>
 
 /** The stream of a walk that begins when it is first pulled. */
 export const streamOf = <E, R>(begin: Effect.Effect<StreamWalk<E, R>, E | CallError, R>): RunStream<E, R> =>
   fromSource(() => {
     let walk: StreamWalk<E, R> | undefined
-    const { close, pull } = fromProgram<DeliveredRunEvent, E | CallError, R>((emit) =>
+    const { close, pull } = fromProgram<FlowEvent, E | CallError, R>((emit) =>
       Effect.flatMap(begin, (begun) => {
         walk = begun
         return begun.run(emit)
@@ -242,7 +241,7 @@ const walk: MoreEndpoints["walk"] = (run, cursor, asExecute) =>
       return { response: withDigits(response, digitsIn([["result", digits]])) }
     }
 
-    const answerOf = (event: DeliveredRunEvent): WalkAnswer | undefined => {
+    const answerOf = (event: FlowEvent): WalkAnswer | undefined => {
       switch (event.type) {
         case "run_started":
           run.executionId ??= event.executionId || undefined

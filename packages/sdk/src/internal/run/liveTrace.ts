@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
-import type { WireEvent } from "../../FlowEvent.js"
+import type { FlowEvent, WireEvent } from "../../FlowEvent.js"
 import type { CallError, NoukaiError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { invalid } from "../core/makeError.js"
@@ -73,7 +73,7 @@ const namedIn = (http: HttpService, executionId: string): string | undefined =>
 export const readTrace = (
   run: TracedRun,
   progress: Progress
-): Stream.Stream<Delivered.DeliveredRunEvent, CallError> => {
+): Stream.Stream<FlowEvent, CallError> => {
   const { address, addressText, flow, http, method, options, reached, resume, start: cursor } = run
   const { executionId = "" } = cursor
   const start = traceState(cursor, namedIn(http, executionId))
@@ -83,7 +83,7 @@ export const readTrace = (
     before: RunState,
     event: WireEvent,
     after: RunState
-  ): Effect.Effect<Delivered.DeliveredRunEvent | undefined, CallError> => {
+  ): Effect.Effect<FlowEvent | undefined, CallError> => {
     const { end } = after
     switch (end?._tag) {
       case "unexpected":
@@ -145,15 +145,15 @@ const settingsOf = (
 
 /** Each reading begins with the first event of the run: gives those that no reading before has given. */
 const healed = (
-  reading: Stream.Stream<Delivered.DeliveredRunEvent, CallError>,
+  reading: Stream.Stream<FlowEvent, CallError>,
   schedule: Schedule.Schedule<unknown, NoukaiError>,
   pause: Pause
-): Stream.Stream<Delivered.DeliveredRunEvent, CallError> =>
+): Stream.Stream<FlowEvent, CallError> =>
   Stream.suspend(() => {
     const repeated = new RepeatedEvents()
     let isNew = false
     let delayAfter = backoffDriver(schedule)
-    const next: Stream.Stream<Delivered.DeliveredRunEvent, CallError> = Stream.suspend(() => {
+    const next: Stream.Stream<FlowEvent, CallError> = Stream.suspend(() => {
       repeated.begin()
       isNew = false
       return Stream.filter(reading, (event) => {
@@ -177,7 +177,7 @@ export const liveTrace = (http: HttpService) =>
   flow: Address.FlowRef<never>,
   executionId: string,
   given: LiveTraceOptions = {}
-): Stream.Stream<Delivered.DeliveredRunEvent, CallError> =>
+): Stream.Stream<FlowEvent, CallError> =>
   Stream.suspend(() => {
     const resolved = resolveRead(http, method, flow, executionId, liveTraceOptions, given)
     if (Either.isLeft(resolved)) return Stream.fail(resolved.left)

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
-import type { StepPaused, WireEvent, WireEventOf } from "../../FlowEvent.js"
+import type { FlowEvent, StepPaused, WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { CallError, ErrorCode } from "../../NoukaiError.js"
 import { setCursor } from "../core/makeError.js"
 import { problemOf } from "../core/runProblem.js"
@@ -27,7 +27,7 @@ import * as Healing from "./streamHealing.js"
 import { answer, answeredPause, type HandlerStrategy, warnOfConversation } from "./toolRound.js"
 
 /** Gives events to the reader, and returns when it wants more. */
-type Emit = (events: ReadonlyArray<Delivered.DeliveredRunEvent>) => Effect.Effect<void>
+type Emit = (events: ReadonlyArray<FlowEvent>) => Effect.Effect<void>
 
 /**
  * The continuation after a response: the next request, the answer to a pause, a result to decode, the end of the stream,
@@ -70,7 +70,7 @@ export class StreamWalk<E, R> {
   private readonly healing: Healing.StreamHealing
   private readonly repeated: Healing.RepeatedEvents | undefined
   /** The events that have not been delivered. One list, since V8 makes the lists of `[]` old, which keep what they held. */
-  private readonly out: Array<Delivered.DeliveredRunEvent> = []
+  private readonly out: Array<FlowEvent> = []
   /** A pause that a cut swallowed. It is delivered once the server goes on from there. */
   private owed: StepPaused | undefined
   /** Whether the end of a response is open, so that a step may still run. */
@@ -304,7 +304,7 @@ export class StreamWalk<E, R> {
     }
   }
 
-  private emit(event: Delivered.DeliveredRunEvent): void {
+  private emit(event: FlowEvent): void {
     if (this.settings.only === "events" || event.type === "step_completed") this.out.push(event)
   }
 
