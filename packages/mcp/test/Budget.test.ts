@@ -77,7 +77,7 @@ describe("the budget of a day", () => {
     assert.match(textOf(await say(agent)), /^FLOW_NOT_FOUND/)
     assert.match(textOf(await say(agent)), /^FLOW_NOT_FOUND/)
     const lines = readFileSync(filesOf(budgetPath)[0]!, "utf8").trim().split("\n").map((line) => JSON.parse(line))
-    assert.deepStrictEqual(lines.map(({ usd }) => usd), ["0.05", "0.05", "0", "0.05", "0"])
+    assert.deepStrictEqual(lines.map(({ usd }) => usd), ["0.05", "0.05", "0.05", "0", "0.05", "0"])
   })
 
   it("pays a run that several calls share once", async () => {
@@ -85,6 +85,31 @@ describe("the budget of a day", () => {
     const agent = await world.connect(world.server(config, { budgetPath: world.budgetPath() }))
     for (let n = 0; n < 4; n++) assert.notStrictEqual((await say(agent, "a", "one")).isError, true)
     assert.deepStrictEqual(world.billed(), ["0.02"])
+  })
+
+  it("counts all of a run that was cut off and that the next call of its key completes", async () => {
+    const config = configOf({ maxCostUsd: "0.02", timeout: "4 seconds" }, { budgetUsd: "0.05" })
+    const agent = await world.connect(world.server(config, { budgetPath: world.budgetPath() }))
+    for (const key of ["one", "two"]) {
+      world.emulator().addFaults({ match: { endpoint: "step" }, script: ["ok", "cut:e1"] })
+      const cut = textOf(await say(agent, "a", key))
+      const [run] = world.emulator().ledger().runs.slice(-1)
+      assert.match(cut, /^API_CONNECTION: the connection failed: [^(]+; the server had begun to answer/)
+      assert.include(cut, `(run ${run!.executionId})`)
+      // its reserve is that of the call that goes on
+      assert.notStrictEqual((await say(agent, "a", key)).isError, true)
+    }
+    assert.deepStrictEqual(world.billed(), ["0.02", "0.02"])
+    assert.match(textOf(await say(agent)), /^BUDGET_EXCEEDED: .* 0\.01 of 0\.05 are left/)
+  })
+
+  it("keeps the reserve of a run that nobody has completed", async () => {
+    const config = configOf({ maxCostUsd: "0.03" }, { budgetUsd: "0.05" })
+    const agent = await world.connect(world.server(config, { budgetPath: world.budgetPath() }))
+    world.emulator().addFaults({ match: { endpoint: "step" }, script: ["ok", "cut:e1"] })
+    assert.match(textOf(await say(agent, "a", "one")), /^API_CONNECTION: /)
+    assert.match(textOf(await say(agent, "a", "other")), /^BUDGET_EXCEEDED: .* 0\.02 of 0\.05 are left/)
+    assert.lengthOf(world.emulator().ledger().runs, 1)
   })
 
   it("that cannot be read lets nothing run", async () => {

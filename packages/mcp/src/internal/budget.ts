@@ -19,8 +19,18 @@ export const today: Effect.Effect<string> = Effect.map(
 )
 
 const Line = Schema.parseJson(Schema.Union(
-  Schema.Struct({ reserve: Schema.String, usd: Schema.BigDecimal, limit: Schema.BigDecimal }),
-  Schema.Struct({ settle: Schema.String, usd: Schema.BigDecimal, run: Schema.optional(Schema.String) })
+  Schema.Struct({
+    reserve: Schema.String,
+    usd: Schema.BigDecimal,
+    limit: Schema.BigDecimal,
+    key: Schema.optional(Schema.String)
+  }),
+  Schema.Struct({
+    settle: Schema.String,
+    usd: Schema.BigDecimal,
+    run: Schema.optional(Schema.String),
+    isCut: Schema.optional(Schema.Boolean)
+  })
 ))
 
 type Line = typeof Line.Type
@@ -29,38 +39,71 @@ const decodeLine = Schema.decodeSync(Line)
 
 const encodeLine = Schema.encodeSync(Line)
 
-/** The cost of a call: known, or at most its reserve. */
+/** The cost of a call. 0: it paid for nothing. */
 export interface Spent {
   readonly usd: BigDecimal.BigDecimal
-  /** A run that several calls share is paid once. */
   readonly run?: string | undefined
+  /** Whether the run may still cost more, so that `usd` is the most that it should cost. */
+  readonly isCut?: boolean | undefined
 }
 
 export interface Budget {
-  /** Reserves the most that a call should cost. Returns what replaces the reserve by the cost. */
+  /**
+   * Reserves the most that a call should cost. Returns what replaces the reserve by the cost. Calls of one key share their
+   * run, so that their reserves and the cost of the run count once.
+   */
   readonly reserve: (
-    usd: BigDecimal.BigDecimal
+    usd: BigDecimal.BigDecimal,
+    key?: string
   ) => Effect.Effect<(spent: Spent) => Effect.Effect<void, ToolFailure>, ToolFailure>
 }
 
 const zero = BigDecimal.unsafeFromNumber(0)
 
+/** The calls of one key, or one call without a key: the reserves of those that have not ended, and the costs of runs. */
+class Calls {
+  readonly open = new Map<string, BigDecimal.BigDecimal>()
+  private readonly runs = new Map<string | undefined, Spent>()
+
+  get counted(): BigDecimal.BigDecimal {
+    const paid = BigDecimal.sumAll(Array.from(this.runs.values(), ({ usd }) => usd))
+    return [...this.open.values()].reduce(BigDecimal.max, paid)
+  }
+
+  /** Adds a cost. A known cost replaces the most that the run should cost; of others the larger one counts. */
+  pay({ isCut = false, run, usd }: Spent): void {
+    const before = this.runs.get(run)
+    const isKnownNow = before?.isCut === true && !isCut
+    this.runs.set(run, { isCut, usd: isKnownNow ? usd : BigDecimal.max(usd, before?.usd ?? zero) })
+  }
+}
+
 /** The sum of the lines, and whether each reserve fitted. */
 const folded = (lines: ReadonlyArray<Line>) => {
-  const reserves = new Map<string, BigDecimal.BigDecimal>()
-  const runs = new Set<string>()
+  const reserves = new Map<string, Calls>()
+  const keys = new Map<string, Calls>()
   let spent = zero
   for (const line of lines) {
     if ("reserve" in line) {
-      const sum = BigDecimal.sum(spent, line.usd)
-      if (BigDecimal.greaterThan(sum, line.limit)) continue
-      reserves.set(line.reserve, line.usd)
+      const { key = line.reserve, limit, reserve, usd } = line
+      const calls = keys.get(key) ?? new Calls()
+      const others = BigDecimal.subtract(spent, calls.counted)
+      calls.open.set(reserve, usd)
+      const sum = BigDecimal.sum(others, calls.counted)
+      if (BigDecimal.greaterThan(sum, limit)) {
+        calls.open.delete(reserve)
+        continue
+      }
+      keys.set(key, calls)
+      reserves.set(reserve, calls)
       spent = sum
-    } else if (reserves.has(line.settle)) {
-      const isPaid = line.run !== undefined && runs.has(line.run)
-      spent = BigDecimal.subtract(spent, reserves.get(line.settle)!)
-      if (!isPaid) spent = BigDecimal.sum(spent, line.usd)
-      if (line.run !== undefined) runs.add(line.run)
+    } else {
+      const calls = reserves.get(line.settle)
+      if (calls === undefined) continue
+      const others = BigDecimal.subtract(spent, calls.counted)
+      calls.open.delete(line.settle)
+      if (!BigDecimal.isZero(line.usd)) calls.pay(line)
+      spent = BigDecimal.sum(others, calls.counted)
     }
   }
   return { has: (id: string) => reserves.has(id), spent }
@@ -94,11 +137,11 @@ export const make = (path: string, limit: BigDecimal.BigDecimal): Budget => {
       catch: unusable(file)
     })
   return {
-    reserve: Effect.fnUntraced(function*(usd) {
+    reserve: Effect.fnUntraced(function*(usd, key) {
       const file = `${path}-${yield* today}.jsonl`
       const id = randomUUID()
       yield* prepared(file)
-      const { has, spent } = folded(yield* append(file, { reserve: id, usd, limit }))
+      const { has, spent } = folded(yield* append(file, { reserve: id, usd, limit, key }))
       if (!has(id)) {
         const left = BigDecimal.max(BigDecimal.subtract(limit, spent), zero)
         const [may, rest, all] = [usd, left, limit].map(BigDecimal.format)

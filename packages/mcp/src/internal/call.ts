@@ -116,7 +116,8 @@ class Seen {
       }
       case "step_error": {
         const { code = "FLOW_EXECUTION", message: cause } = event.error ?? {}
-        return failure(String(code), `the step ${event.name ?? event.stepId} failed`, { executionId, cause })
+        const what = `the step ${event.name ?? event.stepId} failed`
+        return failure(String(code), what, { executionId, cause, isSettled: true })
       }
       default:
         return Effect.void
@@ -135,8 +136,9 @@ const followed = (tool: PreparedTool, call: Call, key: string | undefined, tools
     version: config.version,
     maxCostUsd: BigDecimal.format(tool.maxCostUsd)
   }
-  // a run whose process was killed goes on; its steps may take half of the time
-  const silence = Math.min(120_000, Math.ceil(Duration.toMillis(timeout) / 2))
+  // a run whose process was killed goes on after half of the time, of which `eventsOnce` looks at it again for 2 seconds
+  const half = Duration.toMillis(timeout) / 2
+  const silence = Math.min(120_000, Math.ceil(Math.max(half - 2_000, half / 2)))
   const events = () =>
     key === undefined
       ? flow.events(options)
@@ -181,6 +183,19 @@ const resultOf = Effect.fnUntraced(
   }
 )
 
+/** The cost of a call. A step that was cut off may be billed later: the reserve stays. */
+const spentBy = (
+  { maxCostUsd }: PreparedTool,
+  problem: ToolFailure | undefined,
+  run: string | undefined,
+  costUsd: string | undefined
+): Budget.Spent => {
+  if (problem?.isFree === true) return { usd: BigDecimal.unsafeFromNumber(0) }
+  const usd = costUsd === undefined ? maxCostUsd : BigDecimal.unsafeFromString(costUsd)
+  const isCut = costUsd === undefined || !(problem === undefined || problem.isSettled)
+  return { usd: isCut ? BigDecimal.max(usd, maxCostUsd) : usd, run, isCut }
+}
+
 /** Answers a call. Never fails: an agent reads failures as results. */
 export const answer = (shared: Shared, tool: PreparedTool, call: Call): Effect.Effect<CallToolResult> => {
   const log = (problem: ToolFailure) => {
@@ -195,20 +210,18 @@ export const answer = (shared: Shared, tool: PreparedTool, call: Call): Effect.E
   const run = Effect.gen(function*() {
     const key = yield* keyOf(tool, call, yield* Budget.today)
     const tools = tool.config.uses === undefined ? undefined : yield* shared.toolsOf(tool.config.uses)
-    const settle = yield* shared.budget.reserve(tool.maxCostUsd)
+    const settle = yield* shared.budget.reserve(tool.maxCostUsd, key)
     const seen = new Seen(call.progress)
     const ended = yield* Effect.either(followed(tool, call, key, tools, seen))
     const problem = Either.isLeft(ended) ? ended.left : undefined
     const executionId = seen.executionId ?? problem?.executionId
     const costUsd = executionId === undefined ? undefined : yield* costOf(tool, executionId)
-    // the step that was cut off may be billed later: the reserve stays
-    const isCut = problem?.code === "TIMEOUT" || problem?.code === "UNKNOWN_TOOLS"
-    const usd = problem?.isFree === true ? "0" : isCut ? undefined : costUsd
-    if (usd !== undefined) {
-      // a result that was paid is not lost when the budget cannot be written
-      const spent = settle({ usd: BigDecimal.unsafeFromString(usd), run: executionId })
-      yield* Effect.catchTag(spent, "ToolFailure", (failure) => Effect.sync(() => log(failure)))
-    }
+    // a result that was paid is not lost when the budget cannot be written
+    yield* Effect.catchTag(
+      settle(spentBy(tool, problem, executionId, costUsd)),
+      "ToolFailure",
+      (failure) => Effect.sync(() => log(failure))
+    )
     if (problem === undefined) return yield* resultOf(tool, seen.completed?.result, executionId, costUsd)
     log(problem)
     return failed({ ...problem, message: problem.message, executionId }, costUsd)

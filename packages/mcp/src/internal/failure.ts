@@ -10,6 +10,8 @@ export class ToolFailure extends Data.TaggedError("ToolFailure")<{
   readonly executionId?: string | undefined
   /** Whether this call certainly paid for nothing. */
   readonly isFree?: boolean
+  /** Whether no step of its run was cut off, so that its cost is known. */
+  readonly isSettled?: boolean
   /** For the log. */
   readonly cause?: unknown
 }> {}
@@ -17,7 +19,7 @@ export class ToolFailure extends Data.TaggedError("ToolFailure")<{
 export const failure = (
   code: string,
   message: string,
-  more: { readonly executionId?: string | undefined; readonly cause?: unknown } = {}
+  more: { readonly executionId?: string | undefined; readonly cause?: unknown; readonly isSettled?: true } = {}
 ): ToolFailure => new ToolFailure({ code, message, ...more })
 
 /** The names of errors that come before a run, or in place of one. */
@@ -44,7 +46,21 @@ const short = (text: string): string => {
   return line.length > 300 ? `${line.slice(0, 299)}…` : line
 }
 
-/** The failure of an error of the client. Its message has no name of an operation, which the agent does not know. */
+/**
+ * The message of an error of the client, without what the agent does not know, the operation, or is told beside it, the
+ * run.
+ */
+const messageOf = (error: Promises.NoukaiError): string =>
+  error.name === "RunInProgressError"
+    ? "the run of this key has not ended: call again later"
+    : short(
+      error.message
+        .replace(/^\w+\.\w+(?: \S+)?: /, "")
+        .replace(/ \(execution [^\s,)]+\)/, "")
+        .replace(/(?<=\()execution [^\s,)]+, |, execution [^\s,)]+(?=[,)])/, "")
+    )
+
+/** The failure of an error of the client. */
 export const ofError = (error: unknown, executionId?: string): ToolFailure => {
   if (!isNoukaiError(error)) {
     return new ToolFailure({
@@ -57,9 +73,10 @@ export const ofError = (error: unknown, executionId?: string): ToolFailure => {
   const unsent = "sent" in error && error.sent === "no"
   return new ToolFailure({
     code: error.code ?? screaming(error.name),
-    message: short(error.message.replace(/^flow\.\w+: /, "").replace(/ \(execution [^)]*\)$/, "")),
+    message: messageOf(error),
     executionId: error.executionId ?? executionId,
     isFree: executionId === undefined && (unsent || free.has(error.name)),
+    isSettled: error.name === "CostLimitError",
     cause: error
   })
 }
