@@ -303,6 +303,22 @@ describe("a store of deliveries", () => {
     assert.include(lines[0], "the store of deliveries failed")
   })
 
+  it("that fails to take a note changes nothing of what was handled", async () => {
+    const down = () => Promise.reject(new Error("no database"))
+    const store: Deliveries = { ...deliveries(), handled: down, release: down }
+    let fails = true
+    const onEvent = () => {
+      if (fails) throw new Error("busy")
+    }
+    const app = await served(listenWeb(webWebhooks({ secrets: secret, deliveries: store, onEvent }), none))
+    assert.deepStrictEqual(await deliver(app, signed(body)), { status: 500, body: { detail: "NOT_HANDLED" } })
+    assert.include(lines.join("\n"), "the handler of a webhook failed: Error: busy")
+    assert.include(lines.join("\n"), "the store of deliveries failed: Error: no database")
+    fails = false
+    const other = signed(body)
+    assert.deepStrictEqual(await deliver(app, other), { status: 200, body: { handled: true } })
+  })
+
   it("that answers in another form leaves the delivery to the service", async () => {
     for (const claim of [false, true, undefined, null, 0, "done"]) {
       lines.length = 0

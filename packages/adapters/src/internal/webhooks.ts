@@ -81,21 +81,19 @@ const said = (cause: Cause.Cause<unknown>): string =>
   String(Cause.map(cause, (error) => error instanceof Thrown ? error.reason : error))
 
 /** Handles an event, also when the request is over. The store hears how it ended. */
-const worked = <E, R>({ deliveries, onEvent, report }: Rules<E, R>, event: WebhookEvent, id: string | undefined) =>
-  Effect.matchCauseEffect(Effect.suspend(() => onEvent(event)), {
-    onSuccess: () => Effect.as(id === undefined ? Effect.void : promised(() => deliveries.handled(id)), true),
+const worked = <E, R>({ deliveries, onEvent, report }: Rules<E, R>, event: WebhookEvent, id: string | undefined) => {
+  // a store that does not take the note changes nothing of what was handled
+  const noted = (note: "handled" | "release") =>
+    id === undefined ? Effect.void : Effect.catchAll(
+      promised(() => deliveries[note](id)),
+      ({ reason }) => report(`the store of deliveries failed: ${String(reason)}`)
+    )
+  return Effect.matchCauseEffect(Effect.suspend(() => onEvent(event)), {
+    onSuccess: () => Effect.as(noted("handled"), true),
     onFailure: (cause) =>
-      Effect.as(
-        Effect.zipRight(
-          report(`the handler of a webhook failed: ${said(cause)}`),
-          id === undefined ? Effect.void : promised(() => deliveries.release(id))
-        ),
-        false
-      )
-  }).pipe(
-    // the event was handled, or was not: a store that does not take that note changes nothing of it
-    Effect.catchAll(({ reason }) => Effect.as(report(`the store of deliveries failed: ${String(reason)}`), true))
-  )
+      Effect.as(Effect.zipRight(report(`the handler of a webhook failed: ${said(cause)}`), noted("release")), false)
+  })
+}
 
 const handled = <E, R>(rules: Rules<E, R>, event: WebhookEvent): Effect.Effect<WebhookAnswer, never, R> =>
   Effect.gen(function*() {
