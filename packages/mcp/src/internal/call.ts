@@ -136,7 +136,7 @@ const followed = (tool: PreparedTool, call: Call, key: string | undefined, tools
     version: config.version,
     maxCostUsd: BigDecimal.format(tool.maxCostUsd)
   }
-  // a run whose process was killed goes on after half of the time, of which `eventsOnce` looks at it again for 2 seconds
+  // a run whose process was killed goes on after half of the time; for 2 seconds of it `eventsOnce` looks at the run again
   const half = Duration.toMillis(timeout) / 2
   const silence = Math.min(120_000, Math.ceil(Math.max(half - 2_000, half / 2)))
   const events = () =>
