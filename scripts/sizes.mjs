@@ -37,7 +37,7 @@ const programs = [
   {
     name: "a page of React",
     goal: 3,
-    budget: 3,
+    budget: 3.1,
     code: `
       import { createFlow } from "@effect-noukai/promise/page"
       import { useFlow } from "@effect-noukai/promise/react"

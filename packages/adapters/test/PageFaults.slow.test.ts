@@ -73,6 +73,21 @@ describe("a page of a service with faults", () => {
     30_000
   )
 
+  it("names a run whose first answer was lost, so that the page can answer it", async () => {
+    const turns = P.sharedTurns()
+    const url = await P.web.start(pages, { flow: "acme/support/tools", turns })
+    const before = pages.runs()
+    const chat = randomUUID()
+    faulty("step", "cut:b0")
+    assert.strictEqual(code(await P.read(await P.post(url, chat, [P.user("m1", "Hi")]))), "UNAVAILABLE")
+    const first = await P.read(await P.post(url, chat, [P.user("m1", "Hi")]))
+    const call = first.chunks.findLast((chunk) => chunk.type === "tool-input-available")!
+    const again = P.answered(P.idOf(first), [[call.toolCallId, { yes: true }]])
+    const second = await P.read(await P.post(url, chat, [again]))
+    assert.strictEqual(code(second), "finish", second.text)
+    assert.strictEqual(pages.runs(), before + 1)
+  }, 30_000)
+
   it("follows a live trace over its cuts", async () => {
     const url = await P.web.start(pages, { flow: "acme/support/chat", resume: "latest" })
     const chat = randomUUID()

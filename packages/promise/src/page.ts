@@ -245,18 +245,21 @@ const pending = <S extends "idle" | "running" | "waiting" | "cancelled">(status:
 
 const blank = { steps: [], text: "", calls: [] } as const
 
-const newId = (): string =>
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0"))
-    .join("")
+/** 128 random bits. */
+const newId = (): string => crypto.getRandomValues(new Uint32Array(4)).join("-")
+
+/** The codes of a stream whose run may go on: the same message again shows that run. */
+const openCode = /^(UNAVAILABLE|TIMEOUT|RUN_(STOPPED|IN_PROGRESS))$/
 
 /** The code of a refusal, or of an `error` chunk. */
 const codeOf = (text: string): string => {
   try {
     const { code } = JSON.parse(text)
-    return typeof code === "string" ? code : "BAD_RESPONSE"
+    if (typeof code === "string") return code
   } catch {
-    return "BAD_RESPONSE"
+    // no code
   }
+  return "BAD_RESPONSE"
 }
 
 /** Whether JSON keeps a value. It makes `{}` of a `Map` or a promise, and `null` of `NaN`. */
@@ -337,14 +340,14 @@ class Flow<R, T extends object> implements PageFlow<R, T> {
     if (!this.#isOpen) return false
     this.#stop("cancelled")
     try {
-      return (await this.#send("DELETE", `/${encodeURIComponent(this.#options.id)}`)).status === 204
+      return (await this.#send("DELETE", "")).status === 204
     } catch {
       return false
     }
   }
 
   get #isOpen(): boolean {
-    return this.#state.status === "running" || this.#state.status === "waiting"
+    return ["running", "waiting"].includes(this.#state.status)
   }
 
   #arrive(): void {
@@ -393,17 +396,18 @@ class Flow<R, T extends object> implements PageFlow<R, T> {
     })
   }
 
+  /** Sends a message, or a request about the chat. */
   async #send(method: string, path: string, signal?: AbortSignal, body?: object): Promise<Response> {
-    const { fetch = globalThis.fetch, headers, url } = this.#options
-    return fetch(url + path, {
+    const { fetch = globalThis.fetch, headers, id, url } = this.#options
+    return fetch(body ? url : `${url}/${encodeURIComponent(id)}${path}`, {
       method,
       headers: { ...await headers?.(), ...(body && { "content-type": "application/json" }) },
-      body: body === undefined ? null : JSON.stringify(body),
+      body: body ? JSON.stringify(body) : null,
       signal: signal ?? null
     })
   }
 
-  readonly #look: Send = (signal) => this.#send("GET", `/${encodeURIComponent(this.#options.id)}/stream`, signal)
+  readonly #look: Send = (signal) => this.#send("GET", "/stream", signal)
 
   #say(message: object): void {
     this.#become(pending("running"))
@@ -515,7 +519,7 @@ class Flow<R, T extends object> implements PageFlow<R, T> {
   async #settle(signal: AbortSignal): Promise<void> {
     const { result: schema } = this.#options
     const ending = this.#ending
-    if (ending !== undefined && ending.type !== "finish") this.#unsure = undefined
+    if (ending?.type === "result" || (ending?.type === "error" && !openCode.test(ending.code))) this.#unsure = undefined
     if (ending?.type === "error") throw new PageError(ending.code)
     if (ending?.type === "result") {
       const { data } = ending

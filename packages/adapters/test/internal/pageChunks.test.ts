@@ -10,6 +10,7 @@ const step = (stepId: string, stepIndex: number) => event({ type: "step_started"
 const output = (stepId: string, outputData: unknown) => event({ type: "step_output", stepId, outputData })
 const completed = (stepId: string, stepIndex: number, output?: unknown) =>
   event({ type: "step_completed", stepId, stepIndex, output })
+const pause = event({ type: "tool_calls_required", executionId: "ex_1" })
 const flowCompleted = (result: unknown) => event({ type: "flow_completed", result })
 
 const of = (
@@ -36,7 +37,8 @@ describe("the chunks of a page", () => {
     const ids = (made: ReadonlyArray<Chunk>) => made.flatMap((chunk) => chunk.type === "data-step" ? [chunk.id] : [])
     const first = [started, step("a", 0), completed("a", 0), step("a", 0)].flatMap((one) => chunks.of(one))
     assert.deepStrictEqual(ids(first), ["a#1", "a#1", "a#2"])
-    assert.deepStrictEqual(types(chunks.pause(new Map([["c", call("page")]]))), ["tool-input-available", "finish-step"])
+    const calls = new Map([["c", call("page")]])
+    assert.deepStrictEqual(types(chunks.pause(pause, calls)), ["tool-input-available", "finish-step"])
     const again = chunks.of(step("a", 0))
     // the result of a call that another request answered is not known
     assert.deepStrictEqual(again[0], { type: "tool-output-available", toolCallId: "c", output: null })
@@ -97,12 +99,22 @@ describe("the chunks of a page", () => {
     const results = new Map([["s", "secret"], ["n", "secret"]])
     const made = (shown: "none" | "names" | "outputs") => {
       const chunks = new Chunks(shown)
-      return [...chunks.pause(calls), ...chunks.answered(results, true)]
+      return [...chunks.pause(pause, calls), ...chunks.answered(results, true)]
     }
-    assert.isEmpty(made("none"))
-    assert.deepStrictEqual(types(made("names")), ["tool-input-available", "tool-output-available"])
+    assert.deepStrictEqual(types(made("none")), ["start"])
+    assert.deepStrictEqual(types(made("names")), ["start", "tool-input-available", "tool-output-available"])
     assert.notMatch(JSON.stringify(made("names")), /secret|"a":1/)
     assert.match(JSON.stringify(made("outputs")), /"a":1.*secret/)
+  })
+
+  it("begin with the id of the run, though its first event was lost", () => {
+    const cursor = { executionId: "ex_1" }
+    const made = of([step("a", 0), event({ type: "step_completed", stepId: "a", stepIndex: 0, cursor })])
+    assert.deepStrictEqual(made[0], { type: "start", messageId: "ex_1" })
+    assert.deepStrictEqual(types(made).slice(1), ["start-step", "data-step", "data-step", "finish-step", "finish"])
+    const paused = new Chunks("names")
+    assert.isEmpty(paused.of(step("a", 0)))
+    assert.deepStrictEqual(paused.pause(pause, new Map())[0], { type: "start", messageId: "ex_1" })
   })
 
   it("have no text of an error", () => {

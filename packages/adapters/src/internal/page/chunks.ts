@@ -43,6 +43,7 @@ export class Chunks {
   private step: CurrentStep | undefined
   /** The step that paused: it may begin a second time. */
   private paused: string | undefined
+  private isStarted = false
   private isInStep = false
   private texts = 0
   private isTextOpen = false
@@ -62,10 +63,10 @@ export class Chunks {
   of(event: FlowEvent): ReadonlyArray<Chunk> {
     // a run that went on has results that no event has
     this.answer(new Map())
+    this.start(event)
     switch (event.type) {
       case "run_started":
         this.stepCount = event.stepCount
-        this.out.push({ type: "start", messageId: event.executionId })
         break
       case "step_started":
         this.begin(event.stepId, event.stepIndex, event.name)
@@ -98,8 +99,9 @@ export class Chunks {
   }
 
   /** Makes the calls of a pause wait, each under an id of its own. */
-  pause(calls: ReadonlyMap<string, Omit<OpenCall, "pageId">>): ReadonlyArray<Chunk> {
+  pause(event: FlowEvent, calls: ReadonlyMap<string, Omit<OpenCall, "pageId">>): ReadonlyArray<Chunk> {
     this.answer(new Map())
+    this.start(event)
     this.closeText()
     this.open = new Map([...calls].map(([id, call]) => {
       const count = (this.callIds.get(id) ?? 0) + 1
@@ -123,11 +125,13 @@ export class Chunks {
     this.closeText()
     this.closeStep()
     this.out.push(code === undefined ? { type: "finish" } : { type: "error", errorText: codeText(code) })
+    this.isStarted = true
     return this.take()
   }
 
   /** Begins a stream that goes on after a pause of an earlier one. */
   goOn(executionId: string): ReadonlyArray<Chunk> {
+    this.isStarted = true
     this.out.push({ type: "start", messageId: executionId })
     this.enter()
     return this.take()
@@ -139,7 +143,24 @@ export class Chunks {
     return this.take()
   }
 
+  /**
+   * Names the run, by the first event that does: `run_started` is lost with a first response that was cut. The chunks
+   * before it wait for it.
+   */
+  private start(event: FlowEvent): void {
+    if (this.isStarted) return
+    const messageId = "executionId" in event
+      ? event.executionId
+      : "cursor" in event
+      ? event.cursor.executionId
+      : undefined
+    if (messageId === undefined) return
+    this.isStarted = true
+    this.out.unshift({ type: "start", messageId })
+  }
+
   private take(): ReadonlyArray<Chunk> {
+    if (!this.isStarted) return []
     const { out } = this
     this.out = []
     return out

@@ -50,7 +50,7 @@ export const written = <TE, TR, E extends EventError>(
           } else {
             paused = undefined
           }
-          const made = paused === undefined ? chunks.of(event) : chunks.pause(paused.sorted.calls)
+          const made = paused === undefined ? chunks.of(event) : chunks.pause(event, paused.sorted.calls)
           if (!outbox.isGone) outbox.push(frames(made))
         }
         if (outbox.isFull) yield* room
