@@ -130,7 +130,7 @@ describe("the definition of an eval", () => {
         yield* casesRefusal({ cases: [{ id: "a" }, { id: "b" }, { id: "a" }] }),
         "row 3: key \"a\" is already used by row 1"
       )
-      assert.strictEqual(yield* casesRefusal({ cases: [{}] }), "row 1: key is null, which is not a text")
+      assert.strictEqual(yield* casesRefusal({ cases: [{}] }), "row 1: key is undefined, which is not a text")
       assert.strictEqual(yield* casesRefusal({ cases: [{ id: "" }] }), "row 1: key is empty")
       assert.strictEqual(
         yield* casesRefusal({ cases: [null] }),
