@@ -137,8 +137,10 @@ export class RunCosts {
 
   private trace(executionId: string, isUnrecorded: boolean): Effect.Effect<Trace, Errors.CallError> {
     const { address: flow, http, method, options } = this.call
+    // a key that is there is a part of the request that recordings are matched with
+    const mark = isUnrecorded ? { isUnrecorded } : undefined
     return Effect.filterOrFail(
-      http.request("trace", { method, flow, executionId, options, progress: { sent: "no" }, isUnrecorded }),
+      http.request("trace", { method, flow, executionId, options, progress: { sent: "no" }, ...mark }),
       (trace) => Cost.unknownCostsIn(trace).size === 0,
       () => newError(Errors.UnexpectedResponseError, { ...this.facts(executionId), reason: unreadable })
     )
