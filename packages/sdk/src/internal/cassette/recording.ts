@@ -165,7 +165,7 @@ export const SessionCassette: Schema.Schema<SessionCassette, Schema.Schema.Encod
 /** The content of a cassette file: a session as the server gave it, or a recording. */
 export const Cassette = Schema.Union(SessionCassette, RecordedCassette)
 
-/** */
+/** A session as the server gave it, or a recording. */
 export type Cassette = Schema.Schema.Type<typeof Cassette>
 
 /** The question of a call, by which its recording is found. */
