@@ -55,11 +55,11 @@ const programs = [
         Effect.flatMap(FlowService.FlowService, (flows) => flows.execute("a/b/c", { message: "hi" })),
         Relay.layer({ url: "/agent/execute" })))`
   },
-  { name: "execute", goal: 100, budget: 137, code: execute },
+  { name: "execute", goal: 100, budget: 142.5, code: execute },
   {
     name: "streams",
     goal: 105,
-    budget: 149.5,
+    budget: 148,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Noukai from "@effect-noukai/sdk/Noukai"
@@ -72,7 +72,7 @@ const programs = [
   {
     name: "everything",
     goal: 125,
-    budget: 186,
+    budget: 185,
     code: `export * from "@effect-noukai/sdk"`
   }
 ]
