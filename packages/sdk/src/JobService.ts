@@ -17,7 +17,7 @@ import * as JobHandle from "./internal/jobs/jobHandle.js"
 import { Arrivals, callbackOf, type CallbackOption, callbackProblem } from "./internal/kit/callback.js"
 import type { QueuedOption } from "./internal/kit/runOptions.js"
 import { type HttpService, resolveFlow, resolveRun, totalTimeout } from "./internal/operations/operations.js"
-import type { SubmitJobRequest } from "./internal/operations/requests.js"
+import type { OnceResponse, SubmitJobRequest, SubmitJobResponse } from "./internal/operations/requests.js"
 import * as Address from "./internal/options/address.js"
 import type { Progress } from "./internal/options/callOptions.js"
 import * as CallOptions from "./internal/options/callOptions.js"
@@ -209,33 +209,34 @@ interface Queue {
   readonly arrivals: Arrivals
 }
 
-type Submitted = Effect.Effect<Job & { readonly reused?: boolean }, CallError | OnceError>
+type SubmittedJob = Job & { readonly reused?: boolean }
 
-/** Checks a run, submits it, once per key where a key is given, and returns its handle. */
+/** Sends the request of a job. */
+type Send<E> = (
+  request: SubmitJobRequest,
+  input: SubmitInput & OnceOptions
+) => Effect.Effect<OnceResponse<SubmitJobResponse>, E>
+
+/** Checks a run, submits it, and returns its handle. */
 const submitting =
-  ({ arrivals, http }: Queue) => (flow: FlowRef<never>, given: SubmitInput & OnceOptions, key?: string): Submitted =>
+  <E>({ arrivals, http }: Queue, isKeyed: boolean, send: Send<E>) =>
+  (flow: FlowRef<never>, given: SubmitInput & OnceOptions): Effect.Effect<SubmittedJob, CallError | E> =>
     withFiber((fiber) => {
-      const isKeyed = key !== undefined
       const method = isKeyed ? "JobService.submitOnce" : "JobService.submit"
       const resolved = resolveRun(fiber, http, method, flow, isKeyed ? submitOnceInput : submitInput, given)
       if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
       const { address, addressText, input, sessionId, total, version } = resolved.right
-      const { rerunFailed = false, settle = 0 } = input
       const progress: Progress = { sent: "no" }
       const call = { http, method, address, addressText, options: input, total: undefined, maxCostUsd: undefined }
       const costs = RunCosts.of(fiber, call)
-      const send = (request: SubmitJobRequest) =>
-        isKeyed
-          ? http.request("submitOnce", { ...request, key, rerunFailed, settle: toMillis(settle) ?? 0 })
-          : Effect.map(http.request("submitJob", request), (response) => ({ response, reused: false, sessionId }))
-      const post = (parameters: unknown): Submitted => {
+      const post = (parameters: unknown): Effect.Effect<SubmittedJob, CallError | E> => {
         const body = RunInput.submittedFields(input, parameters)
         const reserve = costs?.reserve(undefined)
         const callback = input.callback && { url: input.callback.url, job: undefined }
         const request = { method, flow: address, version, sessionId, options: input, progress, reserve, body, callback }
         const facts = { method, flow: addressText, executionId: () => undefined }
         return Effect.zipWith(
-          totalTimeout(send(request), total, facts, progress),
+          totalTimeout(send(request, input), total, facts, progress),
           monotonic,
           ({ response: { blockCount, executionId, flowId }, reused, sessionId }, now) => {
             const target = {
@@ -289,11 +290,20 @@ const attach = (http: HttpService) =>
  * @category constructors
  */
 export const make: Effect.Effect<JobService.Service, never, NoukaiHttp> = Effect.map(NoukaiHttp, (http) => {
-  const submit = submitting({ http, arrivals: new Arrivals() })
-  const submitOnce = (key: string, flow: FlowRef<never>, input: SubmitOnceInput): Submitted =>
-    Effect.flatMap(CallOptions.checkKey("JobService.submitOnce", key), () => submit(flow, input, key))
+  const queue = { http, arrivals: new Arrivals() }
+  const submit = submitting(queue, false, (request) =>
+    Effect.map(
+      http.request("submitJob", request),
+      (response) => ({ response, reused: false, sessionId: request.sessionId })
+    ))
+  const submitOnce = (key: string, flow: FlowRef<never>, input: SubmitOnceInput) =>
+    Effect.zipRight(
+      CallOptions.checkKey("JobService.submitOnce", key),
+      submitting(queue, true, (request, { rerunFailed = false, settle = 0 }) =>
+        http.request("submitOnce", { ...request, key, rerunFailed, settle: toMillis(settle) ?? 0 }))(flow, input)
+    )
   return {
-    submit: ((flow: FlowRef<never>, input: SubmitInput) => submit(flow, input)) as JobService.Service["submit"],
+    submit: submit as JobService.Service["submit"],
     submitOnce: submitOnce as JobService.Service["submitOnce"],
     attach: attach(http) as JobService.Service["attach"]
   }
