@@ -55,7 +55,7 @@ const programs = [
         Effect.flatMap(FlowService.FlowService, (flows) => flows.execute("a/b/c", { message: "hi" })),
         Relay.layer({ url: "/agent/execute" })))`
   },
-  { name: "execute", goal: 100, budget: 142.5, code: execute },
+  { name: "execute", goal: 100, budget: 138.5, code: execute },
   {
     name: "streams",
     goal: 105,

@@ -4,6 +4,7 @@
  * @see docs/wire.md#spans
  */
 import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -195,14 +196,19 @@ export const readStreamSpan = <A, E, R>(
   name: string,
   facts: ReadSubject,
   self: Stream.Stream<A, E, R>
-): Stream.Stream<A, E, R> =>
-  Stream.unwrap(readFiber((fiber) => {
+): Stream.Stream<A, E, R> => {
+  const read = readFiber((fiber) => {
     if (!isTracing(fiber)) return self
     const options = { kind: "client", captureStackTrace: false, attributes: readAttributes(facts) } as const
-    const told = Stream.tapErrorCause(self, (cause) =>
-      Effect.annotateCurrentSpan(outcomeAttributes(failed(cause, outcomeOfError))))
+    const told = Stream.tapErrorCause(
+      self,
+      (cause) => Effect.annotateCurrentSpan(outcomeAttributes(failed(cause, outcomeOfError)))
+    )
     return Stream.withSpan(told, name, options) as Stream.Stream<A, E, R>
-  }))
+  })
+  // `Stream.unwrap` adds 5 kB to bundles, since it may run inner streams side by side
+  return Stream.fromChannel(Channel.unwrap(Effect.map(read, Stream.toChannel)))
+}
 
 /** Adds attributes to a span. One that is `undefined` is left out. */
 export const annotate = (span: Tracer.Span, attributes: SpanAttributes): void => {
